@@ -1,0 +1,1 @@
+#include "client/routing/first_flight.hpp"

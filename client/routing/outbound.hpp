@@ -1,0 +1,40 @@
+// What a browser connection sees of routing and detection: give an endpoint and a first flight, get a
+// connected Stream whose first bytes have been judged.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/routing/first_flight.hpp"
+#include "transports/core/endpoint.hpp"
+#include "transports/core/stream.hpp"
+
+namespace surang::client {
+
+/// Follows the connection after it was handed over, to credit or convict its way. The session calls it.
+class ConnectionWatch {
+ public:
+  virtual ~ConnectionWatch() = default;
+  /// When the relay ended. `browser_closed`: the browser ended it, which proves nothing.
+  virtual void ended(std::uint64_t bytes_from_site, bool browser_closed, error_code why) = 0;
+};
+
+struct OpenedConnection {
+  StreamPtr stream;                        ///< the first flight has been sent on it
+  std::vector<std::uint8_t> first_answer;  ///< already read from it: belongs to the browser first
+  std::string way;                         ///< "direct", "tunnel https@name", for logs and status
+  std::unique_ptr<ConnectionWatch> watch;  ///< may be null
+};
+
+class Outbound {
+ public:
+  virtual ~Outbound() = default;
+  /// Opens `to` by the ways the verdicts, rules and evidence call for, sending `flight`, racing ways only
+  /// when it is replayable. The error says why no way served (Errc or a system error of the direct attempt).
+  /// Errc::destination_denied: a rule says never. Cancelled when the browser goes away.
+  virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) = 0;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,32 @@
+// Typed options of the bridge, with the defaults. bridge_config reads them from TOML.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "transports/registry.hpp"
+
+namespace surang::config {
+
+struct ListenerOptions {
+  boost::asio::ip::tcp::endpoint address;
+  std::string transport = "https";
+  bool proxy_protocol = false;  ///< expects PROXY protocol v2 from a load balancer in front
+  friend bool operator==(const ListenerOptions&, const ListenerOptions&) = default;
+};
+
+struct BridgeOptions {
+  std::vector<std::string> hosts;  ///< public names or addresses, for the links
+  std::vector<ListenerOptions> listeners;
+  Endpoint cover;                            ///< whom strangers are shown
+  std::filesystem::path state_dir;           ///< keys (0600) and users (SQLite)
+  std::vector<std::string> allow_egress;     ///< address ranges opened on purpose, "10.1.0.0/16"
+  unsigned workers = 0;                      ///< 0: one per core
+  unsigned max_handshakes_per_address = 64;  ///< at once
+  unsigned max_sessions_per_user = 64;
+  std::string log_level = "info";
+};
+
+}  // namespace surang::config

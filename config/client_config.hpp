@@ -1,0 +1,25 @@
+// client.toml -> ClientOptions.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "config/client_options.hpp"
+
+namespace surang::config {
+
+/// Reads and checks a file. Errc::bad_input with `why` = "client.toml:12: unknown key 'hegde_ms', did you
+/// mean 'hedge_ms'?". A missing file is an error_code of the system. Paths inside are relative to the file.
+Result<ClientOptions> load_client_config(const std::filesystem::path& file, std::string& why);
+Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,
+                                          std::string& why);
+
+/// What holds without any file, for this user (paths of ARCHITECTURE.md, "What the person meets").
+ClientOptions default_client_options();
+std::filesystem::path default_client_config_path();
+
+/// Adds to the file, keeping all that is there (comments too); made when missing (0600), replaced atomically.
+Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why);
+Result<void> append_rule(const std::filesystem::path& file, const Rule& rule, std::string& why);
+
+}  // namespace surang::config

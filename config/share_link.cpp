@@ -1,0 +1,1 @@
+#include "config/share_link.hpp"

@@ -1,0 +1,75 @@
+#include "transports/core/endpoint.hpp"
+
+#include <charconv>
+
+namespace surang {
+namespace {
+
+bool valid_name(std::string_view name) {
+  if (name.empty() || name.size() > 253) return false;
+  std::size_t label = 0;
+  for (char c : name) {
+    if (c == '.') {
+      if (label == 0) return false;
+      label = 0;
+      continue;
+    }
+    const bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    if (!ok || ++label > 63) return false;
+  }
+  return label > 0;
+}
+
+}  // namespace
+
+Result<Endpoint> Endpoint::make(std::string_view host, std::uint16_t port) {
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    if (host.find(':') == host.npos) return make_error_code(Errc::bad_input);
+  }
+  boost::system::error_code ec;
+  if (const auto address = boost::asio::ip::make_address(host, ec); !ec)
+    return Endpoint(address.to_string(), port);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  std::string name(host);
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (!valid_name(name)) return make_error_code(Errc::bad_input);
+  // A last label of digits only is an IPv4 address somebody wrote wrongly (WHATWG URL, "ends in a number").
+  if (name.find_last_not_of("0123456789") == name.npos || name[name.find_last_not_of("0123456789")] == '.')
+    return make_error_code(Errc::bad_input);
+  return Endpoint(std::move(name), port);
+}
+
+Result<Endpoint> Endpoint::parse(std::string_view text, std::optional<std::uint16_t> default_port) {
+  std::string_view host = text;
+  std::optional<std::uint16_t> port = default_port;
+  const auto colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  const bool has_port =
+      colon != text.npos && (bracketed ? colon > 0 && text[colon - 1] == ']' : text.find(':') == colon);
+  if (has_port) {
+    host = text.substr(0, colon);
+    const auto digits = text.substr(colon + 1);
+    std::uint16_t value = 0;
+    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (ec != std::errc{} || end != digits.data() + digits.size()) return make_error_code(Errc::bad_input);
+    port = value;
+  }
+  if (!port) return make_error_code(Errc::bad_input);
+  return make(host, *port);
+}
+
+std::optional<boost::asio::ip::address> Endpoint::address() const {
+  boost::system::error_code ec;
+  const auto address = boost::asio::ip::make_address(host_, ec);
+  if (ec) return std::nullopt;
+  return address;
+}
+
+std::string Endpoint::to_string() const {
+  const bool v6 = host_.find(':') != host_.npos;
+  return (v6 ? '[' + host_ + ']' : host_) + ':' + std::to_string(port_);
+}
+
+}  // namespace surang

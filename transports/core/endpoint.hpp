@@ -1,0 +1,41 @@
+// Where a connection goes: a host name or an address literal, and a port. Names are lower case
+// ASCII without a trailing dot (IDNs in their xn-- form), addresses in their canonical form.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "transports/core/result.hpp"
+
+namespace surang {
+
+class Endpoint {
+ public:
+  Endpoint() = default;
+  /// Takes `host` as it is; use make() for anything that a stranger wrote.
+  Endpoint(std::string host, std::uint16_t port) : host_(std::move(host)), port_(port) {}
+
+  /// Normalises and checks a host (name, IPv4, IPv6 with or without brackets); Errc::bad_input.
+  static Result<Endpoint> make(std::string_view host, std::uint16_t port);
+  /// "host:port", "[v6]:port", or only a host when `default_port` is given; Errc::bad_input.
+  static Result<Endpoint> parse(std::string_view text, std::optional<std::uint16_t> default_port = {});
+
+  const std::string& host() const noexcept { return host_; }
+  std::uint16_t port() const noexcept { return port_; }
+  /// The address when host is a literal.
+  std::optional<boost::asio::ip::address> address() const;
+  /// "host:port", IPv6 in brackets.
+  std::string to_string() const;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+
+ private:
+  std::string host_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace surang

@@ -1,0 +1,53 @@
+// A byte stream both ways, the one abstraction that everything wraps: TCP, TLS, an HTTP/2 tunnel.
+// Used from one executor only. Destroying a Stream closes it; nothing may be pending on it then.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <cstddef>
+#include <memory>
+
+#include "transports/core/result.hpp"
+
+namespace surang {
+
+namespace asio = boost::asio;
+
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  virtual asio::any_io_executor executor() = 0;
+
+  /// Reads what is there without waiting. 0: the peer ended its direction (or `into` is empty).
+  /// Errc::would_block: nothing there yet.
+  virtual Result<std::size_t> try_read(asio::mutable_buffer into) = 0;
+
+  /// Waits until try_read may have something to say (bytes, the end, an error). May wake for nothing.
+  /// Holds no buffer meanwhile, so an idle stream costs no memory. One waiter at a time.
+  virtual asio::awaitable<Result<void>> wait_readable() = 0;
+
+  /// Writes all of `from`, which stays the caller's until the operation ends. One writer at a time.
+  virtual asio::awaitable<Result<void>> write_all(asio::const_buffer from) = 0;
+
+  /// Ends our direction; the peer may still send.
+  virtual asio::awaitable<Result<void>> shutdown_write() = 0;
+
+  /// Ends both directions at once; pending operations fail. With `abort` the peer sees a reset
+  /// (TCP RST, RST_STREAM) where the stream has one, so that it does not take the cut for the end.
+  virtual void close(bool abort = false) noexcept = 0;
+
+  /// The socket when this is a plain TCP connection (for splice and TCP_INFO), else -1. Stays the stream's.
+  virtual int native_socket() const noexcept { return -1; }
+
+  /// At least one byte, or 0 at the end; try_read and wait_readable in one.
+  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into);
+
+  /// Fills all of `into`; Errc::truncated when the peer ends first.
+  asio::awaitable<Result<void>> read_exactly(asio::mutable_buffer into);
+};
+
+using StreamPtr = std::unique_ptr<Stream>;
+
+}  // namespace surang

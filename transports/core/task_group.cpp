@@ -1,0 +1,67 @@
+#include "transports/core/task_group.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+
+namespace surang {
+
+namespace asio = boost::asio;
+
+struct TaskGroup::State {
+  explicit State(asio::any_io_executor e) : executor(e), idle(e, asio::steady_timer::time_point::max()) {}
+  asio::any_io_executor executor;
+  std::list<asio::cancellation_signal> running;
+  asio::steady_timer idle;  // cancelled when the last task ends
+};
+
+TaskGroup::TaskGroup(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
+
+TaskGroup::~TaskGroup() {
+  cancel();
+}
+
+void TaskGroup::spawn(asio::awaitable<void> task) {
+  auto state = state_;
+  const auto signal = state->running.emplace(state->running.end());
+  asio::co_spawn(state->executor, std::move(task),
+                 asio::bind_cancellation_slot(signal->slot(), [state, signal](std::exception_ptr failure) {
+                   state->running.erase(signal);
+                   if (state->running.empty()) state->idle.cancel();
+                   if (!failure) return;
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const boost::system::system_error& e) {
+                     if (e.code() != asio::error::operation_aborted) throw;
+                   }
+                 }));
+}
+
+void TaskGroup::cancel() {
+  // A signal may end its task at once and so erase itself: step before emitting.
+  const auto state = state_;
+  for (auto it = state->running.begin(); it != state->running.end();) {
+    auto& signal = *it++;
+    signal.emit(asio::cancellation_type::terminal);
+  }
+}
+
+asio::awaitable<void> TaskGroup::join() {
+  const auto state = state_;
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  while (!state->running.empty()) {
+    boost::system::error_code ignored;
+    co_await state->idle.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+std::size_t TaskGroup::size() const noexcept {
+  return state_->running.size();
+}
+
+}  // namespace surang

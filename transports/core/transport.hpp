@@ -1,0 +1,38 @@
+// The two ends of every stream transport (https, obfs4, fronted): a dialer that reaches a bridge and an
+// acceptor that recognises a user. What they yield carries HTTP/2 (tunnel/).
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "transports/core/stream.hpp"
+#include "transports/core/user.hpp"
+
+namespace surang {
+
+/// A transport connection whose far end is known.
+struct Authenticated {
+  StreamPtr stream;
+  UserId user{};
+  /// The same 32 bytes at both ends, different for every connection; the proof inside is bound to it.
+  std::array<std::uint8_t, 32> binding{};
+  bool early_data = false;  ///< the first write travels in the first flight (0-RTT)
+};
+
+class TransportDialer {
+ public:
+  virtual ~TransportDialer() = default;
+  virtual std::string_view name() const noexcept = 0;  ///< "https", "obfs4", ...
+  virtual asio::awaitable<Result<Authenticated>> connect() = 0;
+};
+
+class TransportAcceptor {
+ public:
+  virtual ~TransportAcceptor() = default;
+  virtual std::string_view name() const noexcept = 0;
+  /// Takes a fresh connection. An error: the peer was not a user and has been dealt with to the end
+  /// (spliced to the cover site, read and discarded); there is nothing left to do with it.
+  virtual asio::awaitable<Result<Authenticated>> accept(StreamPtr raw) = 0;
+};
+
+}  // namespace surang

@@ -1,0 +1,47 @@
+// Bridge end of the https transport. Whoever does not prove to be a user is spliced to the cover site,
+// byte for byte, with everything already read (PROTOCOL.md, https).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "transports/core/dialer.hpp"
+#include "transports/core/transport.hpp"
+
+namespace surang::https {
+
+/// Remembers every ticket that was let in, exactly, for as long as tickets are valid. Thread safe (sharded).
+/// Tickets minted before it was made are refused, so a restart forgets nothing that could be replayed.
+class ReplaySet {
+ public:
+  ReplaySet();
+  ~ReplaySet();
+  /// True the first time `key_name` is seen; `minted` is the ticket's own time, unix seconds.
+  bool insert(const std::array<std::uint8_t, 16>& key_name, std::int64_t minted, std::int64_t now);
+  std::size_t size() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+struct AcceptorCounters {
+  std::atomic<std::uint64_t> users{0}, strangers{0}, replays{0}, stale{0}, failed{0};
+};
+
+struct AcceptorOptions {
+  std::array<std::uint8_t, 32> public_key{};  ///< X25519, B: what the ticket names are keyed with
+  Endpoint cover;                             ///< where strangers are spliced to
+  std::chrono::seconds clock_skew{120};
+  std::size_t max_covered = 1024;  ///< strangers spliced at once on this worker
+};
+
+/// `users`, `replays`, `counters` are shared between workers; `cover_dialer` is this worker's. All must
+/// outlive it.
+std::unique_ptr<TransportAcceptor> make_acceptor(AcceptorOptions options, const UserDirectory& users,
+                                                 ReplaySet& replays, Dialer& cover_dialer,
+                                                 AcceptorCounters& counters);
+
+}  // namespace surang::https

@@ -1,0 +1,40 @@
+// Transport name -> factory, for the client's links. Explicit and alphabetical; no static registration.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "transports/core/dialer.hpp"
+#include "transports/core/transport.hpp"
+
+namespace surang {
+
+/// One `t=` of a share link: "https:443:sni=www.example.org" (PROTOCOL.md, links).
+struct TransportSpec {
+  std::string name;  ///< "https"
+  std::uint16_t port = 443;
+  std::map<std::string, std::string> params;  ///< "sni" -> "www.example.org"; unknown ones are kept
+  friend bool operator==(const TransportSpec&, const TransportSpec&) = default;
+};
+
+/// What a client must know of a bridge to reach it.
+struct BridgeIdentity {
+  std::vector<std::string> hosts;             ///< names or addresses, tried in order
+  std::array<std::uint8_t, 32> public_key{};  ///< X25519, B
+  UserKey user;
+  friend bool operator==(const BridgeIdentity&, const BridgeIdentity&) = default;
+};
+
+/// The names this build can dial, sorted.
+std::vector<std::string_view> transport_names();
+
+/// A dialer for one transport of one bridge; `tcp` opens the sockets and must outlive it.
+/// Errc::bad_input when the transport is unknown to this build or its parameters do not fit; `why` then says
+/// what.
+Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSpec& spec,
+                                                               const BridgeIdentity& bridge, Dialer& tcp,
+                                                               std::string& why);
+
+}  // namespace surang

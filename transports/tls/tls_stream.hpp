@@ -1,0 +1,43 @@
+// TLS over any Stream, by OpenSSL with BIOs of our own, as a Stream. TLS 1.3 early data included.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "transports/core/dialer.hpp"
+#include "transports/core/stream.hpp"
+
+namespace surang::tls {
+
+using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
+
+class TlsStream : public Stream {
+ public:
+  /// Takes over `inner` and `ssl` (made from a context, connect or accept state set by the caller).
+  static std::unique_ptr<TlsStream> make(StreamPtr inner, SslPtr ssl);
+
+  /// Completes the handshake. A client whose session allows early data may skip it: its first write then goes
+  /// as early data, and the handshake completes while reading. Errc::certificate when verification failed;
+  /// Errc::protocol for other TLS failures (openssl_error() tells more).
+  virtual asio::awaitable<Result<void>> handshake() = 0;
+
+  virtual SSL* ssl() noexcept = 0;
+  virtual bool early_data_accepted() const noexcept = 0;
+  virtual std::string openssl_error() const = 0;
+};
+
+/// A context for ordinary verified TLS as a client: TLS 1.2+, the system's roots, and `extra_ca_file` when
+/// not empty. Throws std::runtime_error when the file cannot be read.
+std::shared_ptr<SSL_CTX> make_client_context(const std::string& extra_ca_file = {});
+
+/// Dials by `inner`, then TLS with `name` as SNI and verified name (RFC 6125), ALPN as given ("h2",
+/// "http/1.1").
+asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
+                                                                     std::shared_ptr<SSL_CTX> context,
+                                                                     std::string name,
+                                                                     std::vector<std::string> alpn);
+
+}  // namespace surang::tls

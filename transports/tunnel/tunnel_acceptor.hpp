@@ -1,0 +1,37 @@
+// The bridge's end of a tunnel: serves CONNECT requests of one authenticated transport connection
+// (PROTOCOL.md, tunnel).
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "transports/core/dialer.hpp"
+#include "transports/core/transport.hpp"
+
+namespace surang::tunnel {
+
+struct ServeLimits {
+  std::uint32_t max_streams = 1024;  ///< concurrent, per session
+  std::uint32_t max_header_bytes = 16 * 1024;
+  std::uint32_t max_resets_per_minute = 2000;  ///< RST_STREAM flood (CVE-2023-44487)
+  std::uint32_t max_pings_per_minute = 300;
+  std::chrono::seconds idle_session_limit{600};
+  std::chrono::seconds stream_idle_limit{3600};
+};
+
+/// Shared by all sessions of a bridge (or of a user); thread safe.
+struct ServeCounters {
+  std::atomic<std::uint64_t> sessions{0}, streams{0}, bytes_up{0}, bytes_down{0};
+  std::atomic<std::uint64_t> refused_proof{0}, refused_limit{0}, refused_flood{0}, refused_destination{0};
+};
+
+/// Serves until the session ends, fails, or the calling coroutine is cancelled (which closes everything of
+/// it). `egress` opens the destinations; its errors become Proxy-Status (RFC 9209). The user's bytes are
+/// added to `user_bytes` (both directions) as they pass. `drain` true: GOAWAY, no new streams, ends with the
+/// last one.
+asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
+                                    const ServeLimits& limits, ServeCounters& counters,
+                                    std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain);
+
+}  // namespace surang::tunnel
