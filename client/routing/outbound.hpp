@@ -34,7 +34,12 @@ class Outbound {
   /// Opens `to` by the ways the verdicts, rules and evidence call for, sending `flight`, racing ways only
   /// when it is replayable. The error says why no way served (Errc or a system error of the direct attempt).
   /// Errc::destination_denied: a rule says never. Cancelled when the browser goes away.
+  /// A flight that is not replayable (none, opaque, a POST head) is sent on one way and the Stream given at
+  /// once, without waiting for an answer: the site may need the rest of what the browser says first.
   virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) = 0;
+
+  /// What a rule forbids outright, asked before the browser is answered: Errc::destination_denied. No I/O.
+  virtual error_code refuses([[maybe_unused]] const Endpoint& to) const { return {}; }
 };
 
 }  // namespace surang::client
