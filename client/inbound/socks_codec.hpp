@@ -1,0 +1,89 @@
+// The server's end of a SOCKS4, SOCKS4a or SOCKS5 (RFC 1928, RFC 1929) negotiation. Pure: bytes in, bytes to
+// send and a destination out. The session feeds it; nothing is buffered beyond one field.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "transports/core/endpoint.hpp"
+
+namespace surang::client {
+
+/// User name and password which the local port asks for; empty: it is open to this machine.
+using Credentials = std::optional<std::pair<std::string, std::string>>;
+
+/// Compares without telling by its time where the difference is.
+bool same_secret(std::string_view a, std::string_view b);
+
+enum class SocksAnswer { granted, failed, not_allowed, host_unreachable, not_supported, bad_address_type };
+
+class SocksCodec {
+ public:
+  enum class State {
+    reading,  ///< give it more
+    request,  ///< destination() is known; the session answers with reply()
+    refused,  ///< send output() and close
+  };
+
+  explicit SocksCodec(Credentials credentials);
+
+  /// Takes bytes off the front of `input`, as many as belong to the negotiation, and returns how many.
+  /// Takes none once the state is no longer `reading`: what follows belongs to the destination.
+  std::size_t feed(std::span<const std::uint8_t> input);
+
+  State state() const noexcept { return state_; }
+  const Endpoint& destination() const noexcept { return destination_; }
+  int version() const noexcept { return version_; }
+  std::string_view why() const noexcept { return why_; }  ///< of a refusal, for the log
+
+  /// What must be sent to the client now; given once.
+  std::string take_output() { return std::exchange(output_, {}); }
+
+  /// The answer to the request in the client's version of the protocol.
+  std::string reply(SocksAnswer answer) const;
+
+ private:
+  enum class Field {
+    version,
+    v4_head,
+    v4_user,
+    v4_name,
+    v5_methods_size,
+    v5_methods,
+    v5_auth_head,
+    v5_user,
+    v5_password_size,
+    v5_password,
+    v5_head,
+    v5_name_size,
+    v5_address
+  };
+
+  void expect(Field field, std::size_t size);
+  void take_field();
+  void take_byte_until_nul(std::uint8_t byte);
+  void finish(std::string_view host, std::uint16_t port);
+  void refuse(SocksAnswer answer, std::string_view why);
+  void choose_method();
+
+  Credentials credentials_;
+  State state_ = State::reading;
+  Field field_ = Field::version;
+  std::size_t wanted_ = 1;
+  int version_ = 0;
+  std::uint8_t address_type_ = 0;
+  std::uint16_t v4_port_ = 0;
+  std::uint8_t v4_command_ = 0, v5_command_ = 0;
+  std::string v4_address_;
+  std::string bytes_;  // of the present field
+  std::string user_;
+  Endpoint destination_;
+  std::string output_;
+  std::string_view why_;
+};
+
+}  // namespace surang::client
