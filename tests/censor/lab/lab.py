@@ -1,0 +1,54 @@
+"""Everything together: the network, the censors, the sites, a visitor. Built once a run, rules cleared between
+scenarios."""
+import os
+import shutil
+import tempfile
+
+from .authority import Authority
+from .censor import Censor
+from .network import A, B, BRIDGE, Network
+from .sites import Sites
+from .visit import Visitor
+
+ONE_WAY_MS = 20
+
+
+class Lab:
+    def __init__(self, build_dir, keep=False):
+        self.build_dir, self.keep = build_dir, keep
+        self.directory = tempfile.mkdtemp(prefix="surang-censor-")
+        self.network = Network()
+        self.censors = {}
+        self.sites = None
+
+    def build(self):
+        self.network.build()
+        ns = self.network.ns
+        binary = os.path.join(self.build_dir, "tests/censor/censor")
+        for link in (A, B, BRIDGE):
+            self.censors[link.name] = Censor(binary, ns[link.name], link, self.directory)
+        self.a, self.b, self.watch = (self.censors[link.name] for link in (A, B, BRIDGE))
+        self.authority = Authority(self.directory)
+        self.sites = Sites(ns["net"], self.directory, self.authority)
+        self.sites.start()
+        self.visitor = Visitor(ns["cl"], self.authority, self.directory)
+        self.calm()
+
+    def calm(self):
+        """No rules, 40 ms round trips through both ISPs, the client on ISP A."""
+        for censor in self.censors.values():
+            censor.clear()
+        for censor in (self.a, self.b):
+            censor.delay(ONE_WAY_MS)
+        self.watch.delay(0)
+        self.network.use_isp(A)
+
+    def remove(self):
+        if self.sites:
+            for daemon in self.sites.daemons:
+                daemon.stop()
+        for censor in self.censors.values():
+            censor.daemon.stop()
+        self.network.remove()
+        if not self.keep:
+            shutil.rmtree(self.directory, ignore_errors=True)

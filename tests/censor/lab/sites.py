@@ -1,0 +1,137 @@
+"""What stands outside: web sites and DoH (nginx), the nameserver (dnsmasq). All real programs."""
+import json
+import os
+import random
+import sys
+
+from .network import RESOLVER4, RESOLVER6
+from .processes import Daemon, sh
+
+# name -> last part of its addresses. The names say what scenarios do to them, the sites are all alike.
+SITES = {name + ".example": number for number, name in enumerate(
+    ["cover", "open", "calm", "reset", "www.reset", "drop", "fin", "poison", "bogus", "late", "ipdrop", "iprst",
+     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window"], start=10)}
+DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example": "94.140.1.3"}
+# Any name below them resolves: to an address where nothing listens, and to one where nothing answers.
+REFUSED, SILENT = "refused.example", "silent.example"
+SIZES = {"1k": 1 << 10, "100k": 100 << 10, "1m": 1 << 20, "10m": 10 << 20, "50m": 50 << 20}
+
+
+def address4(name):
+    return f"93.184.1.{SITES[name]}"
+
+
+def address6(name):
+    return f"2a00:93::{SITES[name]}"
+
+
+PAGE = """<!doctype html><html><head><title>%s</title></head><body><p id=hello>Hello from %s</p><p id=time></p>
+<script>addEventListener("load",()=>{const n=performance.getEntriesByType("navigation")[0];
+document.getElementById("time").textContent="loaded="+n.responseEnd.toFixed(1)})</script></body></html>"""
+
+
+def _server(name, ports, body, certificate="", key=""):
+    listens = "".join(f"    listen {address}:{port}{extra};\n" for address, port, extra in ports)
+    tls = f"    ssl_certificate {certificate};\n    ssl_certificate_key {key};\n" if certificate else ""
+    return f"  server {{\n{listens}    server_name {name};\n{tls}{body}  }}\n"
+
+
+class Sites:
+    def __init__(self, namespace, directory, authority):
+        self.namespace, self.directory = namespace, os.path.join(directory, "sites")
+        os.makedirs(self.directory)
+        self.access = os.path.join(self.directory, "access.jsonl")
+        self.daemons = []
+        authority.issue([*SITES, *DOH])
+        self._objects()
+        with open(self._file("nginx.conf"), "w") as file:
+            file.write(self._nginx(authority))
+        with open(self._file("dnsmasq.conf"), "w") as file:
+            file.write(self._dnsmasq())
+
+    def _file(self, name):
+        return os.path.join(self.directory, name)
+
+    def _objects(self):
+        noise = random.Random(2)
+        os.makedirs(self._file("objects"))
+        for name, size in SIZES.items():
+            with open(self._file("objects/" + name), "wb") as file:
+                file.write(noise.randbytes(size))
+
+    def _nginx(self, authority):
+        site = ("    location = / { default_type text/html; return 200 '%s'; }\n"
+                "    location = /favicon.ico { return 204; }\n"
+                "    location = /post { default_type text/plain; return 200 'posted\\n'; }\n"
+                f"    location / {{ root {self._file('objects')}; }}\n")
+        doh = ("    location /dns-query { proxy_pass http://127.0.0.1:8053; proxy_http_version 1.1;\n"
+               "      proxy_set_header Connection ''; }\n")
+        servers = []
+        for name in SITES:
+            addresses = [address4(name), f"[{address6(name)}]"]
+            body = site % (PAGE % (name, name)).replace("\n", " ").replace("'", "\\'")
+            ports = [(a, 80, "") for a in addresses] + [(a, 443, " ssl http2") for a in addresses]
+            servers.append(_server(name, ports, body, authority.of(name), authority.key))
+        for name, address in DOH.items():
+            servers.append(_server(name, [(address, 443, " ssl http2")], doh, authority.of(name), authority.key))
+        return f"""daemon off;
+user root;
+worker_processes 1;
+pid {self._file('nginx.pid')};
+error_log {self._file('error.log')} warn;
+events {{ worker_connections 8192; }}
+http {{
+  log_format line escape=json '{{"t":$msec,"host":"$host","from":"$remote_addr","method":"$request_method",'
+    '"uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,"length":"$content_length"}}';
+  access_log {self.access} line;
+  client_body_temp_path {self._file('body')};
+  proxy_temp_path {self._file('proxy')};
+  fastcgi_temp_path {self._file('fastcgi')};
+  uwsgi_temp_path {self._file('uwsgi')};
+  scgi_temp_path {self._file('scgi')};
+  keepalive_timeout 65s;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_session_tickets on;
+{''.join(servers)}}}
+"""
+
+    def _dnsmasq(self):
+        lines = [f"no-resolv", "no-hosts", "no-daemon", "port=53", "bind-interfaces", "cache-size=0", "local=/#/",
+                 "user=root", "group=root", "local-ttl=60", f"listen-address={RESOLVER4}",
+                 f"listen-address={RESOLVER6}", "listen-address=127.0.0.1", f"pid-file={self._file('dns.pid')}"]
+        for name in SITES:
+            lines.append(f"host-record={name},{address4(name)},{address6(name)}")
+        for name, address in DOH.items():
+            lines.append(f"host-record={name},{address}")
+        for name, address in ((REFUSED, "93.184.200.1"), (SILENT, "93.185.1.1")):
+            lines.append(f"address=/{name}/{address}")
+            for number in range(40):  # as many unrelated domains, for trials that are not each other's kin
+                lines.append(f"address=/{name.split('.')[0]}{number}.example/{address}")
+        return "\n".join(lines) + "\n"
+
+    def start(self):
+        log = self._file("daemons.log")
+        here = os.path.dirname(os.path.abspath(__file__))
+        self.daemons = [
+            Daemon(["dnsmasq", "-C", self._file("dnsmasq.conf")], self._file("dnsmasq.log"), self.namespace),
+            Daemon([sys.executable, os.path.join(here, "doh_backend.py")], self._file("doh.log"), self.namespace),
+            Daemon(["nginx", "-c", self._file("nginx.conf"), "-e", self._file("error.log")], log, self.namespace)]
+        self.daemons[0].wait_for("started")
+        self.daemons[1].wait_for("ready")
+        for _ in range(100):
+            if sh("ip", "netns", "exec", self.namespace, "ss", "-Hltn", "sport", "=", ":443").stdout.count("443") > 5:
+                return
+        raise RuntimeError("nginx does not listen: " + open(log).read())
+
+    def mark(self):
+        return os.path.getsize(self.access) if os.path.exists(self.access) else 0
+
+    def requests(self, since=0, **fields):
+        """Access log entries behind a mark with these fields."""
+        with open(self.access) as file:
+            file.seek(since)
+            entries = [json.loads(line) for line in file if line.endswith("}\n")]
+        return [e for e in entries if all(e.get(key) == value for key, value in fields.items())]
+
+    def object(self, name):
+        return self._file("objects/" + name)
