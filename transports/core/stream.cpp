@@ -1,6 +1,12 @@
 #include "transports/core/stream.hpp"
 
+#include <boost/asio/error.hpp>
+
 namespace surang {
+
+asio::awaitable<Result<void>> Stream::wait_writable() {
+  co_return error_code(asio::error::operation_not_supported);
+}
 
 asio::awaitable<Result<std::size_t>> Stream::read_some(asio::mutable_buffer into) {
   for (;;) {

@@ -41,6 +41,9 @@ class Stream {
   /// The socket when this is a plain TCP connection (for splice and TCP_INFO), else -1. Stays the stream's.
   virtual int native_socket() const noexcept { return -1; }
 
+  /// Waits until native_socket() may take bytes; an error where that is -1. Not beside a write_all.
+  virtual asio::awaitable<Result<void>> wait_writable();
+
   /// At least one byte, or 0 at the end; try_read and wait_readable in one.
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into);
 
