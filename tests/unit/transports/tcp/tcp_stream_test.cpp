@@ -1,0 +1,111 @@
+// tcp_stream, tcp_info, congestion.
+#include <doctest.h>
+
+#include <boost/asio/error.hpp>
+
+#include "tests/support/run.hpp"
+#include "tests/unit/transports/tcp/loopback.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tcp/congestion.hpp"
+#include "transports/tcp/tcp_info.hpp"
+
+using namespace surang;
+using namespace std::chrono_literals;
+
+namespace {
+
+asio::awaitable<void> write_text(Stream& to, std::string text) {
+  CHECK((co_await to.write_all(asio::buffer(text))).has_value());
+}
+
+asio::awaitable<void> note_error_of_wait(Stream& stream, error_code& error) {
+  error = (co_await stream.wait_readable()).error();
+}
+
+asio::awaitable<void> note_error_of_big_write(Stream& stream, error_code& error) {
+  const std::vector<char> big(64 << 20);
+  error = (co_await stream.write_all(asio::buffer(big))).error();
+}
+
+}  // namespace
+
+TEST_CASE("a TCP stream carries bytes, the end of a direction, and a reset") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    char buffer[16];
+    CHECK(b->try_read(asio::buffer(buffer)).error() == Errc::would_block);
+    co_await write_text(*a, "hello");
+    CHECK((co_await b->read_some(asio::buffer(buffer))).value() == 5);
+    CHECK((co_await a->shutdown_write()).has_value());
+    CHECK((co_await b->read_some(asio::buffer(buffer))).value() == 0);
+    co_await write_text(*b, "still here");
+    CHECK((co_await a->read_exactly(asio::buffer(buffer, 10))).has_value());
+    b->close(true);
+    CHECK((co_await a->read_some(asio::buffer(buffer))).error() == asio::error::connection_reset);
+    CHECK(b->native_socket() == -1);
+    CHECK(b->try_read(asio::buffer(buffer)).error() == Errc::closed);
+    CHECK((co_await b->write_all(asio::buffer(buffer))).error() == Errc::closed);
+    CHECK((co_await b->wait_readable()).error() == Errc::closed);
+  });
+}
+
+TEST_CASE("more than the socket takes at once is written whole") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    const std::string big(16 << 20, 'x');
+    TaskGroup group(io.get_executor());
+    group.spawn(write_text(*a, big));
+    std::string got(big.size(), ' ');
+    CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
+    CHECK(got == big);
+    co_await group.join();
+  });
+}
+
+TEST_CASE("closing a TCP stream ends what is pending; a cancellation unwinds") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    error_code reading, writing;
+    TaskGroup group(io.get_executor());
+    group.spawn(note_error_of_wait(*a, reading));
+    group.spawn(note_error_of_big_write(*a, writing));
+    asio::steady_timer timer(io, 20ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    a->close();
+    co_await group.join();
+    CHECK(reading == Errc::closed);
+    CHECK(writing == Errc::closed);
+
+    auto [c, d] = test::tcp_pair(io);
+    group.spawn(note_error_of_wait(*c, reading));
+    group.spawn(note_error_of_big_write(*c, writing));
+    reading = writing = {};
+    timer.expires_after(20ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    group.cancel();
+    co_await group.join();
+    CHECK(!reading);  // thrown, not returned
+    CHECK(!writing);
+    CHECK((co_await with_timeout(5ms, c->wait_readable())).error() == Errc::timed_out);
+  });
+}
+
+TEST_CASE("the kernel tells what the peer acknowledged") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    CHECK(surang::tcp_info(a->native_socket())->bytes_acked == 0);
+    co_await write_text(*a, "hello");
+    char buffer[5];
+    CHECK((co_await b->read_exactly(asio::buffer(buffer))).has_value());
+    const auto near = surang::tcp_info(a->native_socket()), far = surang::tcp_info(b->native_socket());
+    REQUIRE(near);
+    CHECK(near->established);
+    CHECK(near->bytes_acked == 5);
+    CHECK(near->retransmits == 0);
+    CHECK(near->rtt > 0us);
+    CHECK(far->bytes_received == 5);
+    CHECK_FALSE(surang::tcp_info(-1));
+    CHECK_FALSE(ask_for_bbr(-1));
+  });
+}

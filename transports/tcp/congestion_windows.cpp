@@ -1,0 +1,9 @@
+#include "transports/tcp/congestion.hpp"
+
+namespace surang {
+
+bool ask_for_bbr(int) {
+  return false;
+}
+
+}  // namespace surang

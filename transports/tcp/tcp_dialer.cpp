@@ -1,0 +1,146 @@
+#include "transports/tcp/tcp_dialer.hpp"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "transports/tcp/congestion.hpp"
+#include "transports/tcp/tcp_stream.hpp"
+
+namespace surang {
+namespace {
+
+using asio::ip::tcp;
+using Clock = std::chrono::steady_clock;
+
+// RFC 8305 section 4: the families take turns, the resolver's first choice begins.
+std::vector<asio::ip::address> interleave(const std::vector<asio::ip::address>& in) {
+  std::vector<asio::ip::address> first, second, out;
+  for (const auto& address : in) (address.is_v6() == in.front().is_v6() ? first : second).push_back(address);
+  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+    if (i < first.size()) out.push_back(first[i]);
+    if (i < second.size()) out.push_back(second[i]);
+  }
+  return out;
+}
+
+struct Attempt {
+  Attempt(const asio::any_io_executor& executor, tcp::endpoint endpoint) : socket(executor), to(endpoint) {}
+  tcp::socket socket;
+  tcp::endpoint to;
+  Clock::time_point started = Clock::now();
+  Clock::duration took{};
+  std::optional<error_code> result;
+};
+
+// Shared by the racing coroutine and the connects under way, which may end after it.
+struct Race {
+  explicit Race(asio::any_io_executor e) : executor(e), news(e) {}
+
+  void settle(Attempt& attempt, error_code result) {
+    attempt.result = result;
+    attempt.took = Clock::now() - attempt.started;
+    if (!result && !winner) winner = &attempt;
+    if (result) --under_way, ++failures;
+    news.cancel();
+  }
+
+  // Ends what is still under way; `why` goes to its evidence.
+  void stop(error_code why) {
+    for (auto& attempt : attempts) {
+      if (!attempt->result) settle(*attempt, why);
+      error_code ignored;
+      if (attempt.get() != winner) attempt->socket.close(ignored);
+    }
+  }
+
+  asio::any_io_executor executor;
+  asio::steady_timer news;  // cancelled when an attempt ended
+  std::vector<std::unique_ptr<Attempt>> attempts;
+  std::size_t under_way = 0, failures = 0;
+  Attempt* winner = nullptr;
+};
+
+void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to, bool bbr) {
+  auto& attempt = *race->attempts.emplace_back(std::make_unique<Attempt>(race->executor, to));
+  ++race->under_way;
+  error_code ec;
+  attempt.socket.open(to.protocol(), ec);
+  if (ec) return race->settle(attempt, ec);
+  if (bbr) ask_for_bbr(static_cast<int>(attempt.socket.native_handle()));
+  attempt.socket.async_connect(to, [race, &attempt](error_code result) {
+    if (!attempt.result) race->settle(attempt, result);
+  });
+}
+
+// Whatever way the racing coroutine ends, no socket of it stays open.
+struct StopAtExit {
+  Race& race;
+  ~StopAtExit() { race.stop(asio::error::operation_aborted); }
+};
+
+error_code failure_of(const Race& race) {
+  for (const auto& attempt : race.attempts)
+    if (attempt->result && *attempt->result != Errc::timed_out) return *attempt->result;
+  return Errc::timed_out;
+}
+
+}  // namespace
+
+TcpDialer::TcpDialer(Resolver& resolver, TcpDialerOptions options)
+    : resolver_(resolver), options_(std::move(options)) {}
+
+asio::awaitable<Result<StreamPtr>> TcpDialer::dial(Endpoint to) {
+  auto addresses = co_await resolver_.resolve(to.host());
+  if (!addresses) co_return addresses.error();
+  if (options_.admit) {
+    *addresses = options_.admit(std::move(*addresses), to.port());
+    if (addresses->empty()) co_return make_error_code(Errc::destination_denied);
+  }
+  co_return co_await connect(std::move(*addresses), to.port());
+}
+
+asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::address> addresses,
+                                                      std::uint16_t port,
+                                                      std::vector<ConnectAttempt>* attempts) {
+  if (addresses.empty()) co_return make_error_code(Errc::name_not_found);
+  addresses = interleave(addresses);
+
+  const auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
+  const StopAtExit stop_at_exit{*race};
+  const auto deadline = Clock::now() + options_.connect_limit;
+  auto next_start = Clock::now();
+  std::size_t next = 0, failures_seen = 0;
+  while (!race->winner) {
+    const auto now = Clock::now();
+    if (now >= deadline) break;
+    // RFC 8305 section 5: a failure starts the next attempt at once.
+    const bool failed = race->failures > std::exchange(failures_seen, race->failures);
+    if (next < addresses.size() && (failed || now >= next_start)) {
+      start(race, tcp::endpoint(addresses[next++], port), options_.bbr);
+      next_start = now + options_.attempt_delay;
+      continue;
+    }
+    if (race->under_way == 0) break;
+    race->news.expires_at(next < addresses.size() ? std::min(deadline, next_start) : deadline);
+    error_code ignored;
+    co_await race->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+      throw boost::system::system_error(asio::error::operation_aborted);
+  }
+  race->stop(race->winner ? error_code(asio::error::operation_aborted) : make_error_code(Errc::timed_out));
+  if (attempts)
+    for (const auto& attempt : race->attempts)
+      attempts->push_back({attempt->to, *attempt->result, attempt->took});
+  if (!race->winner) co_return failure_of(*race);
+  co_return make_tcp_stream(std::move(race->winner->socket));
+}
+
+}  // namespace surang
