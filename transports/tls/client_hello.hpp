@@ -18,6 +18,7 @@ struct PskIdentity {
 };
 
 struct ClientHello {
+  std::uint16_t legacy_version = 0;
   std::string server_name;  ///< lower case; empty without SNI
   std::vector<std::string> alpn;
   std::array<std::uint8_t, 32> random{};
@@ -28,8 +29,11 @@ struct ClientHello {
   std::vector<std::uint16_t> supported_groups;
   std::vector<std::uint16_t> signature_algorithms;
   std::vector<PskIdentity> psk_identities;
+  std::vector<std::vector<std::uint8_t>> psk_binders;  ///< as many as identities
   bool early_data = false;
-  std::size_t size = 0;  ///< bytes of the input it took up, record headers included
+  std::vector<std::uint8_t> message;  ///< the handshake message, put together from its records
+  std::size_t binders_at = 0;         ///< in `message`: where what the binders cover ends (RFC 8446 4.2.11.2)
+  std::size_t size = 0;               ///< bytes of the input it took up, record headers included
   /// Where the server name stands in the input (offset, length); for fragmentation.
   std::optional<std::pair<std::size_t, std::size_t>> server_name_at;
 };
