@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/stream.hpp"
@@ -14,13 +15,23 @@ namespace surang::tls {
 
 using SslPtr = std::unique_ptr<SSL, decltype(&SSL_free)>;
 
+struct TlsTuning {
+  /// Client: a handshake that does not resume the session offered ends in Errc::proof_refused, and early data
+  /// that was refused is not said again.
+  bool must_resume = false;
+  /// The first records of a connection get sizes drawn at random.
+  bool vary_records = false;
+};
+
 class TlsStream : public Stream {
  public:
   /// Takes over `inner` and `ssl` (made from a context, connect or accept state set by the caller).
-  static std::unique_ptr<TlsStream> make(StreamPtr inner, SslPtr ssl);
+  static std::unique_ptr<TlsStream> make(StreamPtr inner, SslPtr ssl, TlsTuning tuning = {});
 
   /// Completes the handshake. A client whose session allows early data may skip it: its first write then goes
-  /// as early data, and the handshake completes while reading. Errc::certificate when verification failed;
+  /// as early data, and the handshake completes while reading. A server that takes early data is done when it
+  /// may write (its Finished is sent); the client's early data then reads like any other.
+  /// Errc::certificate when verification failed, Errc::truncated when the peer went away in the middle,
   /// Errc::protocol for other TLS failures (openssl_error() tells more).
   virtual asio::awaitable<Result<void>> handshake() = 0;
 
