@@ -1,0 +1,168 @@
+// What an H2Session does with what nghttp2 tells it, and what its streams ask of nghttp2.
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <charconv>
+
+#include "transports/tunnel/h2_session.hpp"
+#include "transports/tunnel/proxy_status.hpp"
+
+namespace surang::tunnel {
+
+void H2Session::received(H2Stream* stream, std::int32_t id, std::span<const std::uint8_t> bytes) {
+  const auto n = bytes.size();
+  if (!stream) {  // closed at this end: what still comes has no reader
+    nghttp2_session_consume(h2_, id, n);
+    nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    return;
+  }
+  stream->in_.append(bytes);
+  // The session's window is given back at once, so that a stalled reader holds only its own stream.
+  if (unread_ < options_.max_unread)
+    nghttp2_session_consume_connection(h2_, n);
+  else
+    unconsumed_ += n;
+  unread_ += n;
+  for (auto* counter : options_.received)
+    if (counter) counter->fetch_add(n, std::memory_order_relaxed);
+  begin_round(n);
+  stream->readable_.notify();
+}
+
+void H2Session::received_header(std::string_view name, std::string_view value, bool request) {
+  auto& fields = header_.request;
+  if (!request) {
+    if (name == ":status")
+      std::from_chars(value.data(), value.data() + value.size(), header_.status);
+    else if (name == "proxy-status")
+      header_.proxy_status = value;
+    return;
+  }
+  if (name == ":method")
+    fields.method = value;
+  else if (name == ":authority")
+    fields.authority = value;
+  else if (name == ":scheme")
+    fields.scheme = value;
+  else if (name == ":path")
+    fields.path = value;
+  else if (name == ":protocol")
+    fields.protocol = value;
+  else if (name == "proxy-authorization")
+    fields.proxy_authorization = value;
+}
+
+void H2Session::received_frame(const nghttp2_frame& frame) {
+  const auto id = frame.hd.stream_id;
+  if (frame.hd.type == NGHTTP2_PING) {
+    std::uint64_t number = 0;
+    std::copy_n(frame.ping.opaque_data, sizeof number, reinterpret_cast<std::uint8_t*>(&number));
+    if ((frame.hd.flags & NGHTTP2_FLAG_ACK) == 0 || number != ping_number_ ||
+        ping_sent_ == Clock::time_point{})
+      return;
+    rtt_ = std::max(std::chrono::microseconds(1),
+                    std::chrono::duration_cast<std::chrono::microseconds>(last_heard_ - ping_sent_));
+    ping_sent_ = {};
+    pong_.notify();
+    return;
+  }
+  if (frame.hd.type == NGHTTP2_GOAWAY) {
+    draining_ = true;
+    return;
+  }
+  if (frame.hd.type != NGHTTP2_DATA && frame.hd.type != NGHTTP2_HEADERS) return;
+
+  if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) {
+    std::unique_ptr<H2Stream> made(new H2Stream(*this, id, executor_, options_.stream_window));
+    streams_.push_back(*made);
+    nghttp2_session_set_stream_user_data(h2_, id, made.get());
+    ++active_;
+    requests_.emplace_back(std::move(header_.request), std::move(made));
+  }
+  auto* stream = static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(h2_, id));
+  if (!stream) return;
+  if (frame.hd.type == NGHTTP2_HEADERS && !options_.server && !stream->established_ &&
+      header_.status >= 200) {
+    stream->established_ = true;
+    if (header_.status >= 300) {
+      stream->fail(error_of(header_.status, header_.proxy_status));
+      reset(*stream);
+      return;
+    }
+  }
+  if (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) {
+    stream->remote_ended_ = true;
+    stream->readable_.notify();
+  }
+}
+
+void H2Session::stream_closed(std::int32_t, std::uint32_t code, H2Stream* stream) {
+  if (active_ > 0 && --active_ == 0) idle_since_ = Clock::now();
+  if (!stream) return;
+  stream->in_nghttp2_ = false;
+  const bool clean = code == NGHTTP2_NO_ERROR && stream->remote_ended_ && stream->local_ended_;
+  if (clean) return;
+  stream->fail(code == NGHTTP2_REFUSED_STREAM ? make_error_code(Errc::no_route)
+                                              : error_code(asio::error::connection_reset));
+}
+
+void H2Session::flood(FloodGuard::Kind kind) {
+  if (!guard_.admit(kind, last_heard_)) flooded_ = true;
+}
+
+void H2Session::resume(H2Stream& stream) noexcept {
+  if (finished_) return;
+  nghttp2_session_resume_data(h2_, stream.id_);  // says so when the stream was not deferred; that is fine
+  if (!flushed_) {
+    first_data_ = true;
+    coalesce_.cancel();
+  }
+  kick();
+}
+
+void H2Session::consumed(H2Stream& stream, std::size_t n) noexcept {
+  unread_ -= std::min(n, unread_);
+  if (finished_) return;
+  if (const auto late = std::min(n, unconsumed_); late > 0) {
+    unconsumed_ -= late;
+    nghttp2_session_consume_connection(h2_, late);
+  }
+  if (stream.in_nghttp2_ && !stream.remote_ended_) {
+    nghttp2_session_consume_stream(h2_, stream.id_, n);
+    if (ping_sent_ != Clock::time_point{}) {
+      if (std::exchange(stream.round_, round_) != round_) stream.consumed_ = 0;
+      stream.consumed_ += static_cast<std::uint32_t>(n);
+      grow(stream);
+    }
+  }
+  if (nghttp2_session_want_write(h2_)) kick();
+}
+
+void H2Session::reset(H2Stream& stream) noexcept {
+  if (finished_ || !stream.in_nghttp2_) return;
+  nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_CANCEL);
+  kick();
+}
+
+void H2Session::detach(H2Stream& stream, bool abort) noexcept {
+  streams_.erase(streams_.iterator_to(stream));
+  stream.session_ = nullptr;
+  const auto unread = stream.in_.size();
+  unread_ -= std::min(unread, unread_);
+  if (finished_) return;
+  if (const auto late = std::min(unread, unconsumed_); late > 0) {
+    unconsumed_ -= late;
+    nghttp2_session_consume_connection(h2_, late);
+  }
+  if (!stream.in_nghttp2_) return;
+  nghttp2_session_set_stream_user_data(h2_, stream.id_, nullptr);
+  const bool unanswered = options_.server && !stream.established_;
+  if (abort || unread > 0 || unanswered || stream.error_) {
+    nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_CANCEL);
+  } else {
+    nghttp2_session_resume_data(h2_, stream.id_);  // END_STREAM
+    if (!stream.remote_ended_) lingering_.push_back({stream.id_, Clock::now() + options_.linger});
+  }
+  kick();
+}
+
+}  // namespace surang::tunnel

@@ -1,0 +1,304 @@
+#include "transports/tunnel/h2_session.hpp"
+
+#include <openssl/rand.h>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <new>
+
+#include "transports/core/buffer.hpp"
+#include "transports/tunnel/h2_batch.hpp"
+#include "transports/tunnel/h2_callbacks.hpp"
+
+namespace surang::tunnel {
+namespace {
+
+asio::awaitable<void> wait_on(asio::steady_timer& timer) {
+  error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+// Does a living peer react to this frame?
+bool wants_answer(const std::uint8_t* frame, std::size_t length) {
+  if (length < kFrameHead) return false;
+  const auto type = frame[3];
+  const bool ack = frame[4] & NGHTTP2_FLAG_ACK;
+  return type == NGHTTP2_HEADERS || ((type == NGHTTP2_PING || type == NGHTTP2_SETTINGS) && !ack);
+}
+
+}  // namespace
+
+H2Session::H2Session(StreamPtr transport, const H2Options& options, H2Observer* observer)
+    : transport_(std::move(transport)),
+      options_(options),
+      observer_(observer),
+      executor_(transport_->executor()),
+      tasks_(executor_),
+      guard_(options.floods),
+      coalesce_(executor_),
+      watch_(executor_),
+      session_window_(options.session_window),
+      pads_left_(options.padded_frames),
+      started_(Clock::now()),
+      last_heard_(started_),
+      idle_since_(started_),
+      tokens_at_(started_),
+      held_(options.hold_output) {
+  std::uint8_t draw[2] = {};
+  RAND_bytes(draw, sizeof draw);
+  pad_low_ = 1 + draw[0] % 64u;
+  pad_high_ = pad_low_ + 64 + draw[1] % 127u;  // at most 255 and the length byte
+  open_nghttp2();
+}
+
+H2Session::~H2Session() {
+  requests_.clear();
+  while (!streams_.empty()) {
+    H2Stream& stream = streams_.front();
+    streams_.pop_front();
+    stream.session_ = nullptr;
+    stream.in_nghttp2_ = false;
+    stream.fail(asio::error::connection_reset);
+  }
+  nghttp2_session_del(h2_);
+}
+
+void H2Session::open_nghttp2() {
+  nghttp2_option* option = nullptr;
+  if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_peer_max_concurrent_streams(option, options_.max_streams);
+  nghttp2_option_set_stream_reset_rate_limit(option, 1 << 30, 1 << 30);  // FloodGuard counts them
+  const int made = options_.server ? nghttp2_session_server_new2(&h2_, h2_callbacks(), this, option)
+                                   : nghttp2_session_client_new2(&h2_, h2_callbacks(), this, option);
+  nghttp2_option_del(option);
+  if (made != 0) throw std::bad_alloc();
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options_.stream_window},
+      {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, std::max<std::uint32_t>(options_.max_frame, 1 << 14)},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options_.max_header_bytes},
+      options_.server ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_streams}
+                      : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+  };
+  nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(h2_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(options_.session_window));
+}
+
+asio::awaitable<error_code> H2Session::run() {
+  tasks_.spawn(read_loop());
+  tasks_.spawn(write_loop());
+  tasks_.spawn(watch_loop());
+  std::exception_ptr failure;
+  try {
+    while (!finished_) co_await finished_signal_.wait(executor_);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  finish(asio::error::operation_aborted);
+  tasks_.cancel();
+  co_await tasks_.join();
+  if (failure) std::rethrow_exception(failure);
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  co_return result_;
+}
+
+asio::awaitable<void> H2Session::read_loop() {
+  for (;;) {
+    if (auto ready = co_await transport_->wait_readable(); !ready) co_return finish(ready.error());
+    ScratchBuffer scratch;
+    for (;;) {
+      const auto n = transport_->try_read(scratch.all());
+      if (!n) {
+        if (n.error() == Errc::would_block) break;
+        co_return finish(n.error());
+      }
+      if (*n == 0) co_return finish(active_ == 0 ? error_code() : error_code(asio::error::connection_reset));
+      if (!take_input({scratch.data(), *n})) co_return;
+      // Let those who were given bytes take them before more come.
+      if (*n >= ScratchBuffer::kSize / 4) co_await asio::post(executor_, asio::use_awaitable);
+    }
+  }
+}
+
+bool H2Session::take_input(std::span<const std::uint8_t> bytes) {
+  if (finished_) return false;
+  last_heard_ = Clock::now();
+  heard_ = true;
+  unanswered_since_ = {};
+  if (muted_) return true;
+  const auto n = nghttp2_session_mem_recv(h2_, bytes.data(), bytes.size());
+  if (n < 0) {
+    const bool flooded = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
+    if (flooded && options_.floods_cut) ++*options_.floods_cut;
+    finish(make_error_code(flooded ? Errc::limit : Errc::protocol));
+    return false;
+  }
+  if (flooded_ && result_ != Errc::limit) {
+    result_ = make_error_code(Errc::limit);
+    if (options_.floods_cut) ++*options_.floods_cut;
+    nghttp2_session_terminate_session(h2_, NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+  hand_over_requests();
+  end_if_drained();
+  if (!nghttp2_session_want_read(h2_) && !muted_) {  // nghttp2 has given up on the peer, or all is done
+    if (!draining_ && !result_) result_ = make_error_code(Errc::protocol);
+    ending_ = true;
+  }
+  if (ending_ || nghttp2_session_want_write(h2_)) kick();
+  return !finished_;
+}
+
+void H2Session::hand_over_requests() {
+  while (!requests_.empty() && !finished_) {
+    auto batch = std::exchange(requests_, {});
+    for (auto& [request, stream] : batch) {
+      if (muted_ || !observer_) break;
+      observer_->on_request(std::move(request), std::move(stream));
+    }
+  }
+}
+
+asio::awaitable<void> H2Session::write_loop() {
+  if (!options_.server && !first_data_) {
+    // The first write of a new session carries the first bytes of its first stream as well.
+    coalesce_.expires_after(options_.coalesce);
+    co_await wait_on(coalesce_);
+  }
+  flushed_ = true;
+  for (;;) {
+    if (finished_) co_return;
+    const bool silent = held_ || muted_;
+    if (silent || !nghttp2_session_want_write(h2_)) {
+      if (ending_ && !silent) co_return finish(result_);
+      co_await write_wanted_.wait(executor_);
+      continue;
+    }
+    Batch batch;
+    batch_ = &batch;
+    const std::uint8_t* frame = nullptr;
+    ssize_t n = 0;
+    while (!batch.full() && (n = nghttp2_session_mem_send(h2_, &frame)) > 0) {
+      batch.append({frame, static_cast<std::size_t>(n)});
+      batch.wants_answer |= wants_answer(frame, static_cast<std::size_t>(n));
+      introduced_ |= n > 9 && frame[3] == NGHTTP2_HEADERS;
+    }
+    batch_ = nullptr;
+    if (n < 0) co_return finish(make_error_code(Errc::protocol));
+    end_if_drained();
+    if (batch.size == 0) {
+      if (ending_) co_return finish(result_);
+      co_await write_wanted_.wait(executor_);
+      continue;
+    }
+    if (batch.wants_answer && unanswered_since_ == Clock::time_point{}) unanswered_since_ = Clock::now();
+    const auto written = co_await transport_->write_all(asio::buffer(batch.memory.get(), batch.size));
+    if (!written) co_return finish(written.error());
+    if (batch.full()) co_await asio::post(executor_, asio::use_awaitable);
+  }
+}
+
+void H2Session::finish(error_code why) noexcept {
+  if (finished_) return;
+  finished_ = true;
+  result_ = why;
+  const bool late = why == Errc::timed_out;
+  const error_code of_streams = late                          ? make_error_code(Errc::timed_out)
+                                : !heard_ && !options_.server ? make_error_code(Errc::no_route)
+                                                              : error_code(asio::error::connection_reset);
+  for (auto& stream : streams_) stream.fail(of_streams);
+  transport_->close(why.failed());
+  watch_.cancel();
+  coalesce_.cancel();
+  write_wanted_.notify();
+  pong_.notify();
+  finished_signal_.notify();
+}
+
+std::unique_ptr<H2Stream> H2Session::connect(const std::string& authority) {
+  std::unique_ptr<H2Stream> stream(new H2Stream(*this, 0, executor_, options_.stream_window));
+  streams_.push_back(*stream);
+  const auto field = [](std::string_view name, std::string_view value, std::uint8_t flags) {
+    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), flags};
+  };
+  const nghttp2_nv fields[] = {
+      field(":method", "CONNECT", NGHTTP2_NV_FLAG_NONE),
+      field(":authority", authority, NGHTTP2_NV_FLAG_NO_INDEX),
+      field("proxy-authorization", options_.proof, NGHTTP2_NV_FLAG_NO_INDEX),
+  };
+  const auto provider = h2_data_provider();
+  const auto id =
+      finished_ ? NGHTTP2_ERR_INVALID_STATE
+                : nghttp2_submit_request(h2_, nullptr, fields, introduced_ || options_.proof.empty() ? 2 : 3,
+                                         &provider, stream.get());
+  if (id < 0) {
+    stream->in_nghttp2_ = false;
+    stream->fail(make_error_code(Errc::no_route));
+    return stream;
+  }
+  stream->id_ = id;
+  if (++active_ == 1) watch_.cancel();
+  kick();
+  return stream;
+}
+
+void H2Session::introduce() {
+  if (introduced_ || finished_) return;
+  const auto field = [](std::string_view name, std::string_view value) {
+    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), NGHTTP2_NV_FLAG_NO_INDEX};
+  };
+  const nghttp2_nv fields[] = {field(":method", "OPTIONS"), field(":scheme", "https"),
+                               field(":authority", "bridge"), field(":path", "*"),
+                               field("proxy-authorization", options_.proof)};
+  if (nghttp2_submit_request(h2_, nullptr, fields, std::size(fields), nullptr, nullptr) < 0) return;
+  ++active_;
+  first_data_ = true;
+  coalesce_.cancel();
+  kick();
+}
+
+void H2Session::answer(H2Stream& stream, int status, std::string_view proxy_status, bool keep_open) {
+  if (finished_) return;
+  const std::string code = std::to_string(status);
+  const auto field = [](std::string_view name, std::string_view value) {
+    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                      value.size(), NGHTTP2_NV_FLAG_NONE};
+  };
+  const nghttp2_nv fields[] = {field(":status", code), field("proxy-status", proxy_status)};
+  const auto provider = h2_data_provider();
+  nghttp2_submit_response(h2_, stream.id_, fields, proxy_status.empty() ? 1 : 2,
+                          keep_open ? &provider : nullptr);
+  kick();
+}
+
+bool H2Session::usable() const noexcept {
+  if (finished_ || draining_ || ending_) return false;
+  const auto limit = nghttp2_session_get_remote_settings(h2_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return active_ < limit && nghttp2_session_check_request_allowed(h2_);
+}
+
+void H2Session::release() {
+  held_ = false;
+  kick();
+}
+
+void H2Session::mute() {
+  muted_ = true;
+  requests_.clear();
+  idle_since_ = Clock::now();
+  active_ = 0;
+}
+
+}  // namespace surang::tunnel

@@ -1,0 +1,62 @@
+// One HTTP/2 stream of a session as a Stream: what CONNECT opened (RFC 9113 8.5). Made by H2Session only.
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <cstdint>
+#include <string_view>
+
+#include "transports/core/stream.hpp"
+#include "transports/tunnel/receive_queue.hpp"
+#include "transports/tunnel/wakeup.hpp"
+
+namespace surang::tunnel {
+
+class H2Session;
+
+class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> {
+ public:
+  ~H2Stream() override;
+
+  asio::any_io_executor executor() override;
+  Result<std::size_t> try_read(asio::mutable_buffer into) override;
+  asio::awaitable<Result<void>> wait_readable() override;
+  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override;
+  asio::awaitable<Result<void>> shutdown_write() override;
+  void close(bool abort = false) noexcept override;
+
+  /// Server: answers the CONNECT with 200; before that nothing may be written.
+  void accept();
+  /// Server: answers with an error status and `proxy_status` (when not empty), and closes.
+  void refuse(int status, std::string_view proxy_status);
+  /// Returns when the stream cannot carry anything any more (reset, session gone). Not while a write is
+  /// pending.
+  asio::awaitable<Result<void>> wait_broken();
+
+ private:
+  friend class H2Session;
+  friend struct H2Callbacks;
+  struct WriteGuard;
+  H2Stream(H2Session& session, std::int32_t id, asio::any_io_executor executor, std::uint32_t window);
+
+  bool readable() const noexcept { return closed_ || !in_.empty() || remote_ended_ || error_.failed(); }
+  void fail(error_code why) noexcept;  // first reason wins
+
+  H2Session* session_;  // null once the session is gone
+  asio::any_io_executor executor_;
+  std::int32_t id_;
+  ReceiveQueue in_;
+  Wakeup readable_, writable_;
+  const std::uint8_t* out_ = nullptr;  // what write_all still has to hand over
+  std::size_t out_left_ = 0;
+  error_code error_;
+  std::uint32_t window_;        // what we let the peer send ahead
+  std::uint32_t round_ = 0;     // the round trip that consumed_ belongs to
+  std::uint32_t consumed_ = 0;  // bytes read in it
+  bool closed_ = false;         // by us, both ways
+  bool local_ended_ = false;    // END_STREAM asked for
+  bool remote_ended_ = false;   // END_STREAM seen
+  bool in_nghttp2_ = true;      // nghttp2 still knows the stream
+  bool established_ = false;    // client: 2xx seen
+};
+
+}  // namespace surang::tunnel

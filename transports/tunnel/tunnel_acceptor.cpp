@@ -1,0 +1,145 @@
+#include "transports/tunnel/tunnel_acceptor.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <exception>
+
+#include "transports/core/relay.hpp"
+#include "transports/tunnel/h2_session.hpp"
+#include "transports/tunnel/proof.hpp"
+#include "transports/tunnel/proxy_status.hpp"
+
+namespace surang::tunnel {
+namespace {
+
+H2Options options_of(const ServeLimits& limits, ServeCounters& counters,
+                     std::atomic<std::uint64_t>& user_bytes) {
+  H2Options options;
+  options.server = true;
+  options.hold_output = true;
+  options.max_streams = limits.max_streams;
+  options.max_header_bytes = limits.max_header_bytes;
+  options.floods = {.resets = limits.max_resets_per_minute,
+                    .pings = limits.max_pings_per_minute,
+                    .settings = 60,
+                    .empty_data = 1000,
+                    .useless = 10000};
+  options.dead_peer_limit = std::chrono::seconds(30);
+  options.keep_alive = std::chrono::seconds(60);
+  options.idle_limit = limits.idle_session_limit;
+  options.received = {&counters.bytes_up, &user_bytes};
+  options.sent = {&counters.bytes_down, &user_bytes};
+  options.over_limit = &counters.refused_limit;
+  options.floods_cut = &counters.refused_flood;
+  return options;
+}
+
+class Server final : public H2Observer {
+ public:
+  Server(Authenticated peer, const UserKey& user, Dialer& egress, const ServeLimits& limits,
+         ServeCounters& counters, std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain)
+      : user_(user),
+        binding_(peer.binding),
+        egress_(egress),
+        limits_(limits),
+        counters_(counters),
+        drain_(drain),
+        tasks_(peer.stream->executor()),
+        session_(std::move(peer.stream), options_of(limits, counters, user_bytes), this) {}
+
+  asio::awaitable<error_code> run() {
+    std::exception_ptr failure;
+    error_code result;
+    try {
+      result = co_await session_.run();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    tasks_.cancel();
+    co_await tasks_.join();
+    if (failure) std::rethrow_exception(failure);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_return result;
+  }
+
+  void on_request(H2Request request, std::unique_ptr<H2Stream> stream) override {
+    if (!proven_) {
+      if (!proof_holds(request.proxy_authorization, user_, binding_)) {
+        ++counters_.refused_proof;
+        session_.mute();
+        return;
+      }
+      proven_ = true;
+      session_.release();
+    }
+    // A stream that is reset ends here only when its egress has unwound; so this bounds what resets can
+    // start.
+    if (tasks_.size() >= 2 * std::size_t{limits_.max_streams}) {
+      ++counters_.refused_limit;
+      return;
+    }
+    if (request.method != "CONNECT") return stream->refuse(405, {});
+    if (!request.protocol.empty()) return stream->refuse(501, {});
+    auto to = Endpoint::parse(request.authority);
+    if (!to || to->port() == 0) return stream->refuse(400, "surang; error=http_request_error");
+    ++counters_.streams;
+    tasks_.spawn(carry(std::move(*to), std::move(stream)));
+  }
+
+  void on_tick() override {
+    if (drain_) session_.drain();
+  }
+
+ private:
+  asio::awaitable<void> carry(Endpoint to, std::unique_ptr<H2Stream> stream) {
+    auto executor = stream->executor();
+    StreamPtr far;
+    {
+      auto [order, failure, dialled, broken_failure, broken] =
+          co_await asio::experimental::make_parallel_group(
+              asio::co_spawn(executor, egress_.dial(std::move(to)), asio::deferred),
+              asio::co_spawn(executor, stream->wait_broken(), asio::deferred))
+              .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+      if (order[0] == 1) co_return;  // the client gave up
+      if (failure) std::rethrow_exception(failure);
+      if (!dialled) {
+        ++counters_.refused_destination;
+        const auto refusal = refusal_of(dialled.error());
+        stream->refuse(refusal.status, refusal.proxy_status);
+        co_return;
+      }
+      far = std::move(*dialled);
+    }
+    stream->accept();
+    RelayOptions options;
+    options.idle_limit = limits_.stream_idle_limit;
+    co_await relay(*stream, *far, options);
+  }
+
+  const UserKey user_;
+  const ChannelBinding binding_;
+  Dialer& egress_;
+  const ServeLimits limits_;
+  ServeCounters& counters_;
+  const std::atomic<bool>& drain_;
+  bool proven_ = false;
+  TaskGroup tasks_;
+  H2Session session_;
+};
+
+}  // namespace
+
+asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
+                                    const ServeLimits& limits, ServeCounters& counters,
+                                    std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain) {
+  ++counters.sessions;
+  Server server(std::move(peer), user, egress, limits, counters, user_bytes, drain);
+  const error_code ended = co_await server.run();
+  if (ended) co_return ended;
+  co_return Result<void>{};
+}
+
+}  // namespace surang::tunnel

@@ -1,0 +1,173 @@
+#include "transports/tunnel/tunnel_dialer.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tunnel/h2_session.hpp"
+#include "transports/tunnel/proof.hpp"
+
+namespace surang::tunnel {
+namespace {
+
+// What outlives the dialer until its coroutines have unwound.
+struct State {
+  State(asio::any_io_executor e, TransportDialer& t, const UserKey& u, const TunnelDialerOptions& o)
+      : executor(std::move(e)), transport(t), user(u), options(o) {}
+
+  asio::any_io_executor executor;
+  TransportDialer& transport;
+  const UserKey user;
+  const TunnelDialerOptions options;
+
+  std::vector<H2Session*> sessions;  // owned by the coroutines that run them
+  H2Session* current = nullptr;
+  bool connecting = false;
+  bool closed = false;
+  std::uint64_t attempts = 0;  // settled ones
+  error_code attempt_error;    // of the last attempt; none when it gave a session
+  Wakeup settled;
+  std::atomic<std::uint64_t> bytes_up{0}, bytes_down{0};
+  std::uint64_t session_count = 0, failures = 0;
+  error_code last_error;
+};
+
+// Keeps the list of sessions true even when the coroutine is destroyed.
+struct Listed {
+  State& state;
+  H2Session& session;
+  Listed(State& st, H2Session& se) : state(st), session(se) {
+    state.sessions.push_back(&session);
+    state.current = &session;
+  }
+  ~Listed() {
+    std::erase(state.sessions, &session);
+    if (state.current == &session) state.current = nullptr;
+  }
+};
+
+struct Connecting {
+  State& state;
+  bool settled = false;
+  explicit Connecting(State& s) : state(s) { state.connecting = true; }
+  ~Connecting() { settle(make_error_code(Errc::closed)); }
+  void settle(error_code outcome) {
+    if (std::exchange(settled, true)) return;
+    state.connecting = false;
+    state.attempt_error = outcome;
+    ++state.attempts;
+    state.settled.notify();
+  }
+};
+
+asio::awaitable<void> run_session(std::shared_ptr<State> state) {
+  const auto began = std::chrono::steady_clock::now();
+  Connecting connecting(*state);
+  auto connected = co_await with_timeout(state->options.connect_limit, state->transport.connect());
+  if (!connected) {
+    ++state->failures;
+    state->last_error = connected.error();
+    // Whatever went wrong on the way, for the caller there is no bridge; last_error says more.
+    connecting.settle(connected.error() == Errc::timed_out ? connected.error()
+                                                           : make_error_code(Errc::no_route));
+    co_return;
+  }
+  H2Options options;
+  options.dead_peer_limit = state->options.dead_peer_limit;
+  options.idle_limit = state->options.idle_session_limit;
+  options.first_sign_limit = std::max<std::chrono::steady_clock::duration>(
+      state->options.connect_limit - (std::chrono::steady_clock::now() - began),
+      std::chrono::milliseconds(1));
+  options.sent[0] = &state->bytes_up;
+  options.received[0] = &state->bytes_down;
+  options.proof = make_proof(state->user, connected->binding);
+  H2Session session(std::move(connected->stream), options, nullptr);
+  const Listed listed(*state, session);
+  ++state->session_count;
+  connecting.settle({});
+  const error_code ended = co_await session.run();
+  if (ended) {
+    ++state->failures;
+    state->last_error = ended;
+  }
+}
+
+}  // namespace
+
+struct TunnelDialer::Impl {
+  Impl(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
+       const TunnelDialerOptions& options)
+      : state(std::make_shared<State>(executor, transport, user, options)), tasks(std::move(executor)) {}
+
+  // A session that takes streams, made when there is none; concurrent callers share one attempt.
+  asio::awaitable<Result<H2Session*>> session() {
+    const auto s = state;
+    for (;;) {
+      if (s->closed) co_return make_error_code(Errc::closed);
+      if (s->current && s->current->usable()) co_return s->current;
+      s->current = nullptr;
+      if (!s->connecting) {
+        s->connecting = true;  // until the coroutine starts
+        tasks.spawn(run_session(s));
+      }
+      const auto attempt = s->attempts;
+      while (s->attempts == attempt) co_await s->settled.wait(s->executor);
+      if (s->attempts == attempt + 1 && s->attempt_error) co_return s->attempt_error;
+    }
+  }
+
+  std::shared_ptr<State> state;
+  TaskGroup tasks;
+};
+
+TunnelDialer::TunnelDialer(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
+                           TunnelDialerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(executor), transport, user, options)) {}
+
+TunnelDialer::~TunnelDialer() {
+  impl_->state->closed = true;
+}
+
+asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
+  const auto got = co_await impl_->session();
+  if (!got) co_return got.error();
+  co_return StreamPtr((*got)->connect(to.to_string()));
+}
+
+asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chrono::milliseconds limit) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  const auto got = co_await with_timeout(limit, impl_->session());
+  if (!got) co_return got.error();
+  (*got)->introduce();
+  const auto left = deadline - std::chrono::steady_clock::now();
+  co_return co_await with_timeout(left, (*got)->ping());
+}
+
+TunnelStatus TunnelDialer::status() const {
+  const State& s = *impl_->state;
+  TunnelStatus status;
+  for (const auto* session : s.sessions) status.open_streams += session->streams();
+  if (s.current) {
+    status.live = s.current->heard() && s.current->usable();
+    status.rtt = s.current->rtt();
+  }
+  status.bytes_up = s.bytes_up;
+  status.bytes_down = s.bytes_down;
+  status.sessions = s.session_count;
+  status.failures = s.failures;
+  status.last_error = s.last_error;
+  return status;
+}
+
+void TunnelDialer::retire() {
+  if (auto* session = std::exchange(impl_->state->current, nullptr)) session->drain();
+}
+
+asio::awaitable<void> TunnelDialer::close() {
+  impl_->state->closed = true;
+  impl_->tasks.cancel();
+  co_await impl_->tasks.join();
+}
+
+}  // namespace surang::tunnel

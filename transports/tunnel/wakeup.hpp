@@ -1,0 +1,95 @@
+// Lets coroutines of one executor wait for "something changed". Cheaper than a timer used for the same: no
+// timer queue, nothing allocated while nobody waits. Waiters look again at their condition when woken.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/intrusive/list.hpp>
+#include <boost/system/error_code.hpp>
+#include <utility>
+
+namespace surang::tunnel {
+
+class Wakeup {
+ public:
+  Wakeup() = default;
+  ~Wakeup() { notify(); }
+  Wakeup(const Wakeup&) = delete;
+  Wakeup& operator=(const Wakeup&) = delete;
+
+  /// Resumes all who wait, later, from the executor. The Wakeup may be gone by then.
+  void notify() noexcept {
+    while (!waiting_.empty()) waiting_.front().complete({});
+  }
+
+  /// Until the next notify(). Throws operation_aborted when the coroutine is cancelled.
+  boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
+    namespace asio = boost::asio;
+    return asio::async_initiate<const asio::use_awaitable_t<>, void(boost::system::error_code)>(
+        [this](auto handler, asio::any_io_executor ex) {
+          auto* op = new Waiting<decltype(handler)>(std::move(handler), std::move(ex));
+          waiting_.push_back(*op);
+          auto slot = asio::get_associated_cancellation_slot(op->handler);
+          if (slot.is_connected())
+            slot.assign([op](asio::cancellation_type type) {
+              if (type != asio::cancellation_type::none) op->complete(asio::error::operation_aborted);
+            });
+        },
+        asio::use_awaitable, std::move(executor));
+  }
+
+ private:
+  using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  struct Op : Hook {
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> of_context;
+    virtual ~Op() = default;
+    virtual void complete(boost::system::error_code ec) noexcept = 0;
+  };
+
+  // Knows who waits in an io_context, so that they go with it like everything else that is pending there.
+  class Registry : public boost::asio::execution_context::service {
+   public:
+    using key_type = Registry;
+    static boost::asio::execution_context::id id;
+    explicit Registry(boost::asio::execution_context& context) : service(context) {}
+    void add(Op& op) { ops_.push_back(op); }
+
+   private:
+    void shutdown() override;
+    using Member = boost::intrusive::member_hook<Op, decltype(Op::of_context), &Op::of_context>;
+    boost::intrusive::list<Op, Member, boost::intrusive::constant_time_size<false>> ops_;
+  };
+
+  template <class Handler>
+  struct Waiting final : Op {
+    Waiting(Handler h, boost::asio::any_io_executor ex)
+        : handler(std::move(h)), executor(std::move(ex)), work(executor) {
+      boost::asio::use_service<Registry>(boost::asio::query(executor, boost::asio::execution::context))
+          .add(*this);
+    }
+    Handler handler;
+    boost::asio::any_io_executor executor;
+    boost::asio::executor_work_guard<boost::asio::any_io_executor> work;  // run() must not return meanwhile
+
+    void complete(boost::system::error_code ec) noexcept override {
+      auto slot = boost::asio::get_associated_cancellation_slot(handler);
+      if (slot.is_connected()) slot.clear();
+      Handler h = std::move(handler);
+      const boost::asio::any_io_executor ex = std::move(executor);
+      delete this;
+      boost::asio::post(ex, [h = std::move(h), ec]() mutable { std::move(h)(ec); });
+    }
+  };
+
+  boost::intrusive::list<Op, boost::intrusive::constant_time_size<false>> waiting_;
+};
+
+}  // namespace surang::tunnel
