@@ -1,0 +1,38 @@
+// The local port: accepts the browser's connections and hands each to a coroutine of its own. What they speak
+// is the session's business.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <string>
+
+#include "transports/core/result.hpp"
+#include "transports/core/task_group.hpp"
+
+namespace surang::client {
+
+class LocalListener {
+ public:
+  using Serve = std::function<boost::asio::awaitable<void>(boost::asio::ip::tcp::socket)>;
+
+  explicit LocalListener(boost::asio::any_io_executor executor) : acceptor_(std::move(executor)) {}
+
+  /// Takes the port. On failure `why` is one sentence for the person, naming the port.
+  /// address_family_not_supported or address_not_available: this machine has no such address (no IPv6).
+  Result<void> open(const boost::asio::ip::tcp::endpoint& at, std::string& why);
+
+  /// The real one, when port 0 was asked for.
+  boost::asio::ip::tcp::endpoint local() const;
+
+  /// Accepts until closed or cancelled; every connection runs in `sessions`, which must outlive this.
+  boost::asio::awaitable<void> run(TaskGroup& sessions, Serve serve);
+
+  void close();
+
+ private:
+  boost::asio::ip::tcp::acceptor acceptor_;
+};
+
+}  // namespace surang::client

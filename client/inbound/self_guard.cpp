@@ -1,0 +1,38 @@
+#include "client/inbound/self_guard.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/host_name.hpp>
+#include <boost/asio/ip/udp.hpp>
+
+namespace surang::client {
+
+namespace asio = boost::asio;
+
+bool is_local_address(const asio::ip::address& address) {
+  if (address.is_loopback() || address.is_unspecified()) return true;
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return is_local_address(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
+  if (address.is_multicast()) return false;
+  // Only an address of this machine can be bound to; true on every system, and nothing is sent.
+  asio::io_context io(1);
+  asio::ip::udp::socket probe(io);
+  error_code ec;
+  probe.open(address.is_v6() ? asio::ip::udp::v6() : asio::ip::udp::v4(), ec);
+  if (!ec) probe.bind({address, 0}, ec);
+  return !ec;
+}
+
+bool SelfGuard::is_self(const asio::ip::address& address, std::uint16_t port) const {
+  return ports_.contains(port) && is_local_address(address);
+}
+
+bool SelfGuard::is_self(const Endpoint& to) const {
+  if (!ports_.contains(to.port())) return false;
+  if (const auto address = to.address()) return is_local_address(*address);
+  if (to.host() == "localhost" || to.host().ends_with(".localhost")) return true;
+  error_code ec;
+  const auto own = Endpoint::make(asio::ip::host_name(ec), to.port());
+  return own && own->host() == to.host();
+}
+
+}  // namespace surang::client

@@ -1,0 +1,29 @@
+// Knows the ports this program itself listens on, so that it never proxies to itself and a page in the
+// browser cannot reach the controls through the proxy.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <set>
+
+#include "transports/core/endpoint.hpp"
+
+namespace surang::client {
+
+/// Whether `address` belongs to this machine.
+bool is_local_address(const boost::asio::ip::address& address);
+
+class SelfGuard {
+ public:
+  void own(std::uint16_t port) { ports_.insert(port); }
+  void clear() { ports_.clear(); }
+  /// A port of ours at a literal address of this machine, or at a name that always means this machine.
+  bool is_self(const Endpoint& to) const;
+  /// The same for an address to which a name resolved.
+  bool is_self(const boost::asio::ip::address& address, std::uint16_t port) const;
+
+ private:
+  std::set<std::uint16_t> ports_;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,81 @@
+#include "client/session.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/use_awaitable.hpp>
+
+#include "transports/core/timeout.hpp"
+
+namespace surang::client {
+namespace session {
+namespace {
+
+std::span<const std::uint8_t> bytes(const std::string& s) {
+  return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
+}
+
+asio::awaitable<void> serve_socks(Session& session) {
+  auto& browser = session.browser;
+  SocksCodec codec(session.options->credentials);
+  for (;;) {
+    browser.input.erase(0, codec.feed(bytes(browser.input)));
+    if (const auto output = codec.take_output(); !output.empty())
+      if (const auto sent = co_await browser.write(output); !sent) co_return;
+    if (codec.state() != SocksCodec::State::reading) break;
+    const auto n = co_await with_timeout(session.options->negotiation_limit, browser.read_more());
+    if (!n || *n == 0) co_return;
+  }
+  auto answer = SocksAnswer::granted;
+  if (codec.state() == SocksCodec::State::refused) {
+    spdlog::debug("c{} refused: {}", session.id, codec.why());
+    ++session.context.counters.refused;
+    co_return co_await browser.finish();
+  }
+  const auto why = refusal(session, codec.destination());
+  if (why != Refusal::none) answer = SocksAnswer::not_allowed;
+  if (const auto sent = co_await browser.write(codec.reply(answer)); !sent) co_return;
+  if (why != Refusal::none) co_return co_await browser.finish();
+  co_await serve_tunnel(session, codec.destination());
+}
+
+asio::awaitable<void> serve(Session& session) {
+  const auto n = co_await with_timeout(session.options->negotiation_limit, session.browser.read_more());
+  if (!n || *n == 0) co_return;
+  const auto first = static_cast<unsigned char>(session.browser.input[0]);
+  if (first == 4 || first == 5) co_return co_await serve_socks(session);
+  const bool letter = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+  if (letter || first == '\r') co_return co_await serve_http(session);
+  spdlog::debug("c{} speaks neither SOCKS nor HTTP", session.id);
+  ++session.context.counters.refused;
+}
+
+struct CountOpen {
+  SessionCounters& counters;
+  explicit CountOpen(SessionCounters& c) : counters(c) { ++counters.open; }
+  ~CountOpen() { --counters.open; }
+};
+
+}  // namespace
+
+Refusal refusal(const Session& session, const Endpoint& to) {
+  auto why = Refusal::none;
+  if (session.context.guard.is_self(to))
+    why = Refusal::self;
+  else if (session.context.outbound.refuses(to))
+    why = Refusal::rule;
+  if (why == Refusal::none) return why;
+  ++session.context.counters.refused;
+  spdlog::debug("c{} {} refused: {}", session.id, to.to_string(),
+                why == Refusal::self ? "this is Surang itself" : "a rule says never");
+  return why;
+}
+
+}  // namespace session
+
+asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context) {
+  const session::CountOpen open(context.counters);
+  session::Session s{Browser(std::move(stream)), context, context.options, ++context.counters.opened};
+  co_await session::serve(s);
+}
+
+}  // namespace surang::client

@@ -1,0 +1,65 @@
+// One browser connection, as one linear coroutine: find out what it speaks, answer it, open the way, carry
+// the bytes. session.cpp begins, session_tunnel.cpp carries SOCKS and CONNECT, session_http.cpp plain HTTP.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "client/browser.hpp"
+#include "client/inbound/self_guard.hpp"
+#include "client/inbound/socks_codec.hpp"
+#include "client/routing/outbound.hpp"
+
+namespace surang::client {
+
+struct SessionCounters {
+  std::uint64_t opened = 0, open = 0, refused = 0, failed = 0;
+};
+
+struct SessionOptions {
+  Credentials credentials;
+  std::chrono::milliseconds negotiation_limit{60'000};  ///< for the proxy request to be said
+  std::chrono::milliseconds server_first_wait{200};  ///< for a first byte, where the server may speak first
+  std::chrono::milliseconds client_first_wait{10'000};  ///< the same on the web's ports, where it does not
+  std::chrono::seconds idle_request_wait{600};          ///< between two HTTP requests
+  std::chrono::seconds idle_site_hold{30};              ///< for the site's connection meanwhile
+};
+
+/// What the sessions of one worker share; outlives them.
+struct SessionContext {
+  Outbound& outbound;
+  const SelfGuard& guard;
+  std::shared_ptr<const SessionOptions> options;  ///< swapped whole on reload
+  SessionCounters counters;
+};
+
+/// Serves one connection to its end.
+asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context);
+
+// What the parts of a session share.
+namespace session {
+
+struct Session {
+  Browser browser;
+  SessionContext& context;
+  std::shared_ptr<const SessionOptions> options;
+  std::uint64_t id;
+};
+
+enum class Refusal { none, self, rule };
+/// What is known to be refused before anything is dialled.
+Refusal refusal(const Session& session, const Endpoint& to);
+
+/// Outbound::open while watching the browser; Errc::closed when it went away.
+asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight);
+
+/// From the browser's first byte meant for `to`, after it has been answered.
+asio::awaitable<void> serve_tunnel(Session& session, Endpoint to);
+/// Carries raw bytes between the browser and `site` to the end, what was read ahead of both first.
+asio::awaitable<void> carry(Session& session, OpenedConnection site);
+asio::awaitable<void> serve_http(Session& session);
+
+}  // namespace session
+}  // namespace surang::client
