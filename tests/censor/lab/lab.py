@@ -8,6 +8,7 @@ from .authority import Authority
 from .censor import Censor
 from .network import A, B, BRIDGE, Network
 from .sites import Sites
+from .surang import Bridge
 from .visit import Visitor
 
 ONE_WAY_MS = 20
@@ -17,9 +18,9 @@ class Lab:
     def __init__(self, build_dir, keep=False):
         self.build_dir, self.keep = build_dir, keep
         self.directory = tempfile.mkdtemp(prefix="surang-censor-")
-        self.network = Network()
+        self.network = Network(self.directory)
         self.censors = {}
-        self.sites = None
+        self.sites = self.bridge = None
 
     def build(self):
         self.network.build()
@@ -34,6 +35,14 @@ class Lab:
         self.visitor = Visitor(ns["cl"], self.authority, self.directory)
         self.calm()
 
+    def start_programs(self):
+        """What scenarios with Surang need beside the network."""
+        if not self.bridge:
+            self.visitor.trust_authority()
+            self.bridge = Bridge(self)
+        if not self.bridge.daemon or not self.bridge.daemon.alive():
+            self.bridge.start()
+
     def calm(self):
         """No rules, 40 ms round trips through both ISPs, the client on ISP A."""
         for censor in self.censors.values():
@@ -44,6 +53,8 @@ class Lab:
         self.network.use_isp(A)
 
     def remove(self):
+        if self.bridge:
+            self.bridge.stop()
         if self.sites:
             for daemon in self.sites.daemons:
                 daemon.stop()

@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import signal
+import tempfile
 import time
 
 from .processes import sh
@@ -55,6 +56,8 @@ def remove_leftovers():
     """What runs that died left behind; a living run holds the lock on its file."""
     os.makedirs(RUN, exist_ok=True)
     for tag in os.listdir(RUN):
+        if tag.startswith("."):
+            continue
         path = os.path.join(RUN, tag)
         with open(path) as file:
             try:
@@ -62,15 +65,23 @@ def remove_leftovers():
             except BlockingIOError:
                 continue
             _remove(tag)
+            directory = file.read().strip()
+            if directory.startswith(tempfile.gettempdir()):
+                shutil.rmtree(directory, ignore_errors=True)
             os.unlink(path)
 
 
 class Network:
-    def __init__(self):
+    def __init__(self, directory):
+        """`directory` holds the run's files; a later run removes it should this one be killed."""
         remove_leftovers()
         self.tag = str(os.getpid())
-        self.lock = open(os.path.join(RUN, self.tag), "w")
+        hidden = os.path.join(RUN, "." + self.tag)  # until it is locked
+        self.lock = open(hidden, "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)
+        self.lock.write(directory)
+        self.lock.flush()
+        os.rename(hidden, os.path.join(RUN, self.tag))
         self.ns = _names(self.tag)
 
     def ip(self, part, *words):

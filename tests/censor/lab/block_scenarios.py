@@ -1,0 +1,107 @@
+"""A blocked site opens through the bridge at the first visit, soon, and goes straight there at the second."""
+import statistics
+
+from .sites import address4, address6
+from .surang import HTTP, SOCKS, Client, Traffic
+from .table import expect, scenario
+
+ROUND_TRIP = 0.040
+RESET = 0.3 + 2 * ROUND_TRIP
+SILENCE = 0.6 + 3 * ROUND_TRIP
+
+
+def both(rule, name):
+    return [f"{rule} {address4(name)}", f"{rule} {address6(name)}"]
+
+
+# what, site, URL, rules, most extra seconds of the first visit
+BLOCKS = [
+    ("SNI reset", "reset.example", "https", ["sni-reset reset.example"], RESET),
+    ("SNI reset that only the client hears", "reset.example", "https", ["sni-reset reset.example pass"], RESET),
+    ("SNI fin", "fin.example", "https", ["sni-fin fin.example"], RESET),
+    ("SNI drop", "drop.example", "https", ["sni-drop drop.example"], SILENCE),
+    ("DNS poison, private address", "poison.example", "https", ["dns-poison poison.example 10.10.34.35"], SILENCE),
+    ("DNS poison, a dead address", "poison.example", "https", ["dns-poison poison.example 93.185.7.7"], SILENCE),
+    ("DNS poison, another web server", "poison.example", "https",
+     [f"dns-poison poison.example {address4('calm.example')}"], SILENCE),
+    ("DNS poison, NXDOMAIN", "bogus.example", "https", ["dns-poison bogus.example nxdomain"], SILENCE),
+    ("DNS poison, late truth", "late.example", "https", ["dns-poison late.example 10.10.34.36 late"], SILENCE),
+    ("IP drop", "ipdrop.example", "https", both("ip-drop", "ipdrop.example"), SILENCE),
+    ("IP reset", "iprst.example", "https", both("ip-rst", "iprst.example"), RESET),
+    ("ICMP unreachable", "icmp.example", "https", both("icmp-unreachable", "icmp.example"), RESET),
+    ("HTTP block page, redirect", "page.example", "http",
+     ["http-block-page page.example redirect=http://blocked.isp.example/"], RESET),
+]
+BROWSER_BLOCKS = [block for block in BLOCKS if block[0] in ("SNI reset", "SNI drop", "DNS poison, private address",
+                                                           "IP drop")]
+
+
+def loads(fetched, what):
+    expect(fetched.exit == 0 and fetched.status == 200 and fetched.size > 100, f"{what}: {fetched}")
+    return fetched.total
+
+
+def unblocked(lab, name, url, proxy):
+    """Seconds of the first visit of a fresh client when nothing is blocked, the middle of three."""
+    times = []
+    for _ in range(3):
+        with Client(lab):
+            times.append(loads(lab.visitor.curl(url, proxy=proxy), "the unblocked visit"))
+    return statistics.median(times)
+
+
+def first_and_second(lab, block, proxy):
+    what, name, kind, rules, limit = block
+    url = f"{kind}://{name}/"
+    usual = unblocked(lab, name, url, proxy)
+    for rule in rules:
+        lab.a.add(rule)
+    with Client(lab):
+        first = loads(lab.visitor.curl(url, proxy=proxy), "the first visit")
+        extra = first - usual
+        expect(extra < limit, f"the first visit took {extra * 1000:.0f} ms more than the usual "
+                              f"{usual * 1000:.0f}; {limit * 1000:.0f} allowed")
+        traffic = Traffic(lab)
+        second = loads(lab.visitor.curl(url, proxy=proxy), "the second visit")
+        expect(not traffic.direct(name), "the second visit still dialled the site directly")
+        expect(len(traffic.tunnel(name)) == 1, "the second visit left the bridge once")
+    return f"+{extra * 1000:.0f} ms (limit {limit * 1000:.0f}), second visit {second * 1000:.0f} ms"
+
+
+for entry in BLOCKS:
+    def by_socks(lab, block=entry):
+        return first_and_second(lab, block, SOCKS)
+
+    def by_http(lab, block=entry):
+        return first_and_second(lab, block, HTTP)
+
+    scenario(f"block: {entry[0]}, curl by socks5h", "surang")(by_socks)
+    if entry in BROWSER_BLOCKS:
+        scenario(f"block: {entry[0]}, curl by HTTP", "surang")(by_http)
+
+
+def page_in(lab, url, proxy, what):
+    text, milliseconds = lab.visitor.chromium(url, proxy)
+    name = url.split("/")[2]
+    expect(f"Hello from {name}" in text and milliseconds, f"{what} did not show the page: {text[-300:]!r}")
+    return milliseconds
+
+
+for entry in BROWSER_BLOCKS:
+    def in_chromium(lab, block=entry):
+        _, name, kind, rules, limit = block
+        url, proxy = f"{kind}://{name}/", "socks5://127.0.0.1:1080"
+        with Client(lab):
+            usual = page_in(lab, "https://calm.example/", proxy, "the unblocked visit")
+        for rule in rules:
+            lab.a.add(rule)
+        with Client(lab):
+            extra = page_in(lab, url, proxy, "the first visit") - usual
+            expect(extra < limit * 1000, f"the first visit took {extra:.0f} ms more than the usual {usual:.0f}")
+            traffic = Traffic(lab)
+            page_in(lab, url, proxy, "the second visit")
+            expect(not traffic.direct(name), "the second visit still dialled the site directly")
+            expect(traffic.tunnel(name), "the second visit left the bridge")
+        return f"+{extra:.0f} ms in the browser (limit {limit * 1000:.0f})"
+
+    scenario(f"block: {entry[0]}, Chromium", "surang")(in_chromium)
