@@ -2,7 +2,9 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/client_options.hpp"
 
@@ -17,6 +19,12 @@ Result<ClientOptions> parse_client_config(std::string_view toml, const std::stri
 /// What holds without any file, for this user (paths of ARCHITECTURE.md, "What the person meets").
 ClientOptions default_client_options();
 std::filesystem::path default_client_config_path();
+
+/// "always-tunnel", "always-direct", "never".
+std::optional<RuleAction> parse_rule_action(std::string_view text);
+std::string_view to_string(RuleAction action);
+/// Whether a text is a pattern of the forms that Rule describes.
+bool valid_rule_pattern(std::string_view pattern);
 
 /// Adds to the file, keeping all that is there (comments too); made when missing (0600), replaced atomically.
 Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why);

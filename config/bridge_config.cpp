@@ -1,0 +1,121 @@
+#include "config/bridge_config.hpp"
+
+#include "config/network_range.hpp"
+#include "config/paths.hpp"
+#include "config/private_file.hpp"
+#include "config/toml_reader.hpp"
+#include "config/value_checks.hpp"
+
+namespace surang::config {
+namespace {
+
+void read_listeners(TomlReader& root, BridgeOptions& options) {
+  for (auto section : root.tables("listen")) {
+    ListenerOptions listener;
+    listener.address = listen_address(section, "address", section.required_string("address"));
+    listener.transport = section.string("transport").value_or(listener.transport);
+    if (listener.transport != "https") section.fail("transport", "'transport' must be https");
+    listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
+    section.finish();
+    options.listeners.push_back(std::move(listener));
+  }
+  if (options.listeners.empty()) root.fail("listen", "at least one [[listen]] section is needed");
+}
+
+unsigned read_count(TomlReader& from, std::string_view key, std::int64_t least, std::int64_t most,
+                    unsigned otherwise) {
+  return static_cast<unsigned>(from.integer(key, least, most).value_or(otherwise));
+}
+
+BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
+  auto root = TomlReader::parse(toml, file.filename().string());
+  BridgeOptions options = default_bridge_options();
+  options.hosts = root.strings("hosts").value_or(std::vector<std::string>{});
+  if (options.hosts.empty()) root.fail("hosts", "'hosts' must name where clients reach this bridge");
+  for (auto& host : options.hosts) {
+    const auto checked = Endpoint::make(host, 1);
+    if (!checked) root.fail("hosts", "'" + host + "' is neither a host name nor an address");
+    host = checked->host();
+  }
+  const auto cover = Endpoint::parse(root.required_string("cover"), 443);
+  if (!cover || cover->port() == 0) root.fail("cover", "'cover' must be a site such as www.example.org:443");
+  options.cover = *cover;
+  read_state_dir(root, file, options.state_dir);
+  read_log_level(root, options.log_level);
+  options.allow_egress = root.strings("allow_egress").value_or(std::vector<std::string>{});
+  for (const auto& range : options.allow_egress)
+    if (!NetworkRange::parse(range))
+      root.fail("allow_egress", "'" + range + "' is not an address range such as 10.1.0.0/16");
+  options.workers = read_count(root, "workers", 0, 256, options.workers);
+  options.max_handshakes_per_address =
+      read_count(root, "max_handshakes_per_address", 1, 100'000, options.max_handshakes_per_address);
+  options.max_sessions_per_user =
+      read_count(root, "max_sessions_per_user", 1, 100'000, options.max_sessions_per_user);
+  read_listeners(root, options);
+  root.finish();
+  return options;
+}
+
+std::string toml_list(const std::vector<std::string>& values) {
+  std::string out = "[";
+  for (const auto& value : values) out += (out.size() > 1 ? ", \"" : "\"") + value + '"';
+  return out + ']';
+}
+
+}  // namespace
+
+Result<BridgeOptions> parse_bridge_config(std::string_view toml, const std::string& file_name,
+                                          std::string& why) {
+  try {
+    return read(toml, file_name);
+  } catch (const ConfigError& e) {
+    why = e.what();
+    return make_error_code(Errc::bad_input);
+  }
+}
+
+Result<BridgeOptions> load_bridge_config(const std::filesystem::path& file, std::string& why) {
+  const auto content = read_file(file);
+  if (!content) {
+    why = file.string() + ": " + content.error().message();
+    return content.error();
+  }
+  return parse_bridge_config(*content, file.string(), why);
+}
+
+std::string format_bridge_config(const BridgeOptions& options) {
+  std::string text;
+  text += "# Where clients reach this bridge: names or addresses, written into the links.\n";
+  text += "hosts = " + toml_list(options.hosts) + "\n\n";
+  text += "# The site that everyone without a link is shown.\n";
+  text += "cover = \"" + options.cover.to_string() + "\"\n\n";
+  text += "# Keys and users; only the bridge's own user may enter.\n";
+  text += "state_dir = \"" + std::filesystem::absolute(options.state_dir).string() + "\"\n\n";
+  text += "# Address ranges that clients may reach although they are private or reserved.\n";
+  text += "allow_egress = " + toml_list(options.allow_egress) + "\n\n";
+  text += "# 0: one per core.\n";
+  text += "workers = " + std::to_string(options.workers) + "\n";
+  text += "max_handshakes_per_address = " + std::to_string(options.max_handshakes_per_address) + "\n";
+  text += "max_sessions_per_user = " + std::to_string(options.max_sessions_per_user) + "\n";
+  text += "log_level = \"" + options.log_level + "\"\n";
+  for (const auto& listener : options.listeners) {
+    const Endpoint address(listener.address.address().to_string(), listener.address.port());
+    text += "\n[[listen]]\naddress = \"" + address.to_string() + "\"\n";
+    text += "transport = \"" + listener.transport + "\"\n";
+    text += "# true behind a load balancer that sends PROXY protocol v2.\n";
+    text += std::string("proxy_protocol = ") + (listener.proxy_protocol ? "true" : "false") + "\n";
+  }
+  return text;
+}
+
+BridgeOptions default_bridge_options() {
+  BridgeOptions options;
+  options.state_dir = default_state_dir("bridge");
+  return options;
+}
+
+std::filesystem::path default_bridge_config_path() {
+  return default_config_dir() / "bridge.toml";
+}
+
+}  // namespace surang::config

@@ -1,0 +1,224 @@
+#include "config/client_config.hpp"
+
+#include "config/network_range.hpp"
+#include "config/paths.hpp"
+#include "config/private_file.hpp"
+#include "config/toml_reader.hpp"
+#include "config/value_checks.hpp"
+
+namespace surang::config {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::pair<std::string_view, RuleAction> kActions[] = {
+    {"always-tunnel", RuleAction::always_tunnel},
+    {"always-direct", RuleAction::always_direct},
+    {"never", RuleAction::never},
+};
+
+// A quoted TOML basic string; rules and links hold nothing that needs more than this.
+std::string toml_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+void read_milliseconds(TomlReader& from, std::string_view key, milliseconds& into, std::int64_t least,
+                       std::int64_t most) {
+  if (const auto value = from.integer(key, least, most)) into = milliseconds(*value);
+}
+
+void read_doh(TomlReader& root, ClientOptions& options) {
+  const auto sections = root.tables("doh");
+  if (!sections.empty()) options.doh.clear();
+  for (auto section : sections) {
+    DohServer server;
+    const auto host = Endpoint::make(section.required_string("host"), 443);
+    if (!host) section.fail("host", "'host' must be the name in the server's certificate");
+    server.host = host->host();
+    server.name = section.string("name").value_or(server.host);
+    server.path = section.string("path").value_or(server.path);
+    if (!server.path.starts_with('/')) section.fail("path", "'path' must begin with /");
+    server.addresses = section.strings("addresses").value_or(std::vector<std::string>{});
+    if (server.addresses.empty())
+      section.fail("addresses",
+                   "'addresses' must list at least one address: the name itself is never looked up");
+    for (const auto& address : server.addresses)
+      if (!Endpoint(address, 0).address()) section.fail("addresses", "'" + address + "' is not an address");
+    server.port = static_cast<std::uint16_t>(section.integer("port", 1, 65535).value_or(server.port));
+    section.finish();
+    options.doh.push_back(std::move(server));
+  }
+}
+
+void read_rules(TomlReader& root, ClientOptions& options) {
+  for (auto section : root.tables("rule")) {
+    const auto action = parse_rule_action(section.required_string("action"));
+    if (!action) section.fail("action", "'action' must be always-tunnel, always-direct or never");
+    Rule rule{*action, section.required_string("pattern")};
+    if (!valid_rule_pattern(rule.pattern))
+      section.fail(
+          "pattern",
+          "'" + rule.pattern +
+              "' is no pattern: use example.com, =example.com, *.example.com, an address or a range");
+    section.finish();
+    options.rules.push_back(std::move(rule));
+  }
+}
+
+void read_detection(TomlReader& root, ClientOptions& options) {
+  auto section = root.table("detection");
+  if (!section) return;
+  read_milliseconds(*section, "hedge_ms", options.hedge_delay, 10, 10'000);
+  read_milliseconds(*section, "handshake_silence_ms", options.handshake_silence, 50, 15'000);
+  read_milliseconds(*section, "late_dns_ms", options.late_dns_wait, 0, 5'000);
+  read_milliseconds(*section, "total_budget_ms", options.total_budget, 500, 120'000);
+  if (const auto value = section->integer("first_expiry_s", 1, 86'400))
+    options.first_expiry = seconds(*value);
+  options.background_probes = section->boolean("background_probes").value_or(options.background_probes);
+  section->finish();
+}
+
+ClientOptions read(std::string_view toml, const std::filesystem::path& file) {
+  auto root = TomlReader::parse(toml, file.filename().string());
+  ClientOptions options = default_client_options();
+  if (const auto listen = root.strings("listen")) {
+    options.listen.clear();
+    for (const auto& text : *listen) options.listen.push_back(listen_address(root, "listen", text));
+    if (options.listen.empty()) root.fail("listen", "'listen' must hold at least one address");
+  }
+  read_state_dir(root, file, options.state_dir);
+  read_log_level(root, options.log_level);
+  if (const auto ca = root.string("extra_ca_file"); ca && !ca->empty())
+    options.extra_ca_file = (file.parent_path() / *ca).string();
+  if (const auto choice = root.string("on_tunnel_down")) {
+    if (*choice != "closed" && *choice != "direct")
+      root.fail("on_tunnel_down", "'on_tunnel_down' must be closed or direct, not '" + *choice + "'");
+    options.on_tunnel_down = *choice == "direct" ? OnTunnelDown::direct : OnTunnelDown::fail_closed;
+  }
+  if (auto auth = root.table("auth")) {
+    auto user = auth->required_string("user");
+    auto password = auth->required_string("password");
+    // SOCKS5 carries each in one length byte (RFC 1929); HTTP Basic ends the name at its colon (RFC 7617).
+    if (user.empty() || user.size() > 255 || user.find(':') != user.npos)
+      auth->fail("user", "'user' must have 1 to 255 characters and no colon");
+    if (password.empty() || password.size() > 255)
+      auth->fail("password", "'password' must have 1 to 255 characters");
+    auth->finish();
+    options.auth.emplace(std::move(user), std::move(password));
+  }
+  for (auto section : root.tables("bridge")) {
+    std::string why;
+    auto link = parse_share_link(section.required_string("link"), why);
+    if (!link) section.fail("link", why);
+    section.finish();
+    options.bridges.push_back(std::move(*link));
+  }
+  read_doh(root, options);
+  read_rules(root, options);
+  read_detection(root, options);
+  root.finish();
+  return options;
+}
+
+// Adds `text` at the end when the file, with it, still reads; otherwise the file stays as it was.
+Result<void> append(const std::filesystem::path& file, const std::string& text, std::string& why) {
+  auto content = read_file(file);
+  if (!content && content.error() != boost::system::errc::no_such_file_or_directory) return content.error();
+  std::string whole = content ? std::move(*content) : std::string{};
+  if (!whole.empty() && !whole.ends_with('\n')) whole += '\n';
+  if (!whole.empty()) whole += '\n';
+  whole += text;
+  if (auto read_back = parse_client_config(whole, file.string(), why); !read_back) return read_back.error();
+  return write_private_file(file, whole);
+}
+
+}  // namespace
+
+std::optional<RuleAction> parse_rule_action(std::string_view text) {
+  for (const auto& [name, action] : kActions)
+    if (name == text) return action;
+  return std::nullopt;
+}
+
+std::string_view to_string(RuleAction action) {
+  for (const auto& [name, value] : kActions)
+    if (value == action) return name;
+  return "";
+}
+
+bool valid_rule_pattern(std::string_view pattern) {
+  if (NetworkRange::parse(pattern)) return true;
+  if (pattern.starts_with("*."))
+    pattern.remove_prefix(2);
+  else if (pattern.starts_with('='))
+    pattern.remove_prefix(1);
+  const auto name = Endpoint::make(pattern, 1);
+  return name && !name->address();
+}
+
+Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,
+                                          std::string& why) {
+  try {
+    return read(toml, file_name);
+  } catch (const ConfigError& e) {
+    why = e.what();
+    return make_error_code(Errc::bad_input);
+  }
+}
+
+Result<ClientOptions> load_client_config(const std::filesystem::path& file, std::string& why) {
+  const auto content = read_file(file);
+  if (!content) {
+    why = file.string() + ": " + content.error().message();
+    return content.error();
+  }
+  return parse_client_config(*content, file.string(), why);
+}
+
+ClientOptions default_client_options() {
+  using boost::asio::ip::make_address;
+  ClientOptions options;
+  options.listen = {{make_address("127.0.0.1"), 1080}, {make_address("::1"), 1080}};
+  options.state_dir = default_state_dir("client");
+  options.doh = {
+      {"Cloudflare",
+       "cloudflare-dns.com",
+       "/dns-query",
+       {"1.1.1.1", "1.0.0.1", "2606:4700:4700::1111", "2606:4700:4700::1001"},
+       443},
+      {"Google",
+       "dns.google",
+       "/dns-query",
+       {"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"},
+       443},
+      {"Quad9",
+       "dns.quad9.net",
+       "/dns-query",
+       {"9.9.9.9", "149.112.112.112", "2620:fe::fe", "2620:fe::9"},
+       443},
+  };
+  return options;
+}
+
+std::filesystem::path default_client_config_path() {
+  return default_config_dir() / "client.toml";
+}
+
+Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why) {
+  return append(file, "[[bridge]]\nlink = " + toml_quoted(format_share_link(link)) + "\n", why);
+}
+
+Result<void> append_rule(const std::filesystem::path& file, const Rule& rule, std::string& why) {
+  return append(file,
+                "[[rule]]\naction = " + toml_quoted(to_string(rule.action)) +
+                    "\npattern = " + toml_quoted(rule.pattern) + "\n",
+                why);
+}
+
+}  // namespace surang::config

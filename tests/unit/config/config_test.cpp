@@ -1,0 +1,191 @@
+// client.toml and bridge.toml.
+#include <doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+#include "config/bridge_config.hpp"
+#include "config/client_config.hpp"
+#include "config/network_range.hpp"
+#include "config/private_file.hpp"
+
+using namespace surang;
+using namespace surang::config;
+
+namespace {
+
+std::string client_error(std::string_view toml) {
+  std::string why;
+  CHECK(parse_client_config(toml, "client.toml", why).has_error());
+  return why;
+}
+
+std::string bridge_error(std::string_view toml) {
+  std::string why;
+  CHECK(parse_bridge_config(toml, "bridge.toml", why).has_error());
+  return why;
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != text.npos;
+}
+
+std::string source_file(const std::string& name) {
+  std::ifstream in(std::filesystem::path(SURANG_SOURCE_DIR) / name);
+  std::ostringstream content;
+  content << in.rdbuf();
+  return content.str();
+}
+
+struct TemporaryDir {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("surang-config-" + std::to_string(std::random_device{}()));
+  TemporaryDir() { std::filesystem::create_directory(path); }
+  ~TemporaryDir() { std::filesystem::remove_all(path); }
+};
+
+}  // namespace
+
+TEST_CASE("an empty client file is the defaults, and so is the example") {
+  std::string why;
+  const auto defaults = default_client_options();
+  for (const auto& text : {std::string{}, source_file("config/client.example.toml")}) {
+    const auto options = parse_client_config(text, "client.toml", why);
+    REQUIRE_MESSAGE(options.has_value(), why);
+    CHECK((options->listen == defaults.listen));
+    CHECK((options->state_dir == defaults.state_dir));
+    CHECK((options->log_level == defaults.log_level));
+    CHECK((options->on_tunnel_down == defaults.on_tunnel_down));
+    CHECK(options->extra_ca_file.empty());
+    CHECK((options->doh == defaults.doh));
+    CHECK(options->bridges.empty());
+    CHECK(options->rules.empty());
+    CHECK((options->hedge_delay == defaults.hedge_delay));
+    CHECK((options->handshake_silence == defaults.handshake_silence));
+    CHECK((options->late_dns_wait == defaults.late_dns_wait));
+    CHECK((options->total_budget == defaults.total_budget));
+    CHECK((options->first_expiry == defaults.first_expiry));
+    CHECK((options->background_probes == defaults.background_probes));
+  }
+}
+
+TEST_CASE("client settings are read") {
+  std::string why;
+  const auto options = parse_client_config(R"(
+listen = ["127.0.0.1:0"]
+state_dir = "state"
+on_tunnel_down = "direct"
+[auth]
+user = "me"
+password = "p:w"
+[[rule]]
+action = "never"
+pattern = "*.ads.example"
+[[rule]]
+action = "always-direct"
+pattern = "10.0.0.0/8"
+[[doh]]
+host = "doh.test"
+addresses = ["192.0.2.1"]
+port = 8443
+[detection]
+hedge_ms = 100
+background_probes = false
+)",
+                                           "/etc/surang/client.toml", why);
+  REQUIRE_MESSAGE(options.has_value(), why);
+  CHECK((options->listen.size() == 1));
+  CHECK((options->state_dir == "/etc/surang/state"));
+  CHECK((options->on_tunnel_down == OnTunnelDown::direct));
+  CHECK((options->auth == std::pair<std::string, std::string>("me", "p:w")));
+  CHECK((options->rules ==
+        std::vector<Rule>{{RuleAction::never, "*.ads.example"}, {RuleAction::always_direct, "10.0.0.0/8"}}));
+  REQUIRE(options->doh.size() == 1);
+  CHECK((options->doh[0].name == "doh.test"));
+  CHECK((options->doh[0].port == 8443));
+  CHECK((options->hedge_delay == std::chrono::milliseconds(100)));
+  CHECK(!options->background_probes);
+}
+
+TEST_CASE("errors name the file, the line and the remedy") {
+  CHECK(client_error("\n\nlisten = 5") == "client.toml:3: 'listen' must be a list of texts, [\"…\", \"…\"]");
+  CHECK(client_error("[detection]\nhegde_ms = 1") ==
+        "client.toml:2: unknown key 'hegde_ms', did you mean 'hedge_ms'?");
+  CHECK(client_error("[detection]\nhedge_ms = 1") ==
+        "client.toml:2: 'hedge_ms' must be from 10 to 10000, not 1");
+  CHECK(client_error("zzzzzzzz = 1") == "client.toml:1: unknown key 'zzzzzzzz'");
+  CHECK(has(client_error("a = \n"), "client.toml:1: "));
+  CHECK(has(client_error("listen = [\"localhost:1\"]"), "'localhost:1'"));
+  CHECK(has(client_error("listen = []"), "at least one"));
+  CHECK(has(client_error("[[bridge]]\nlink = \"surang://x\""), "client.toml:2: not a usable link: "));
+  CHECK(has(client_error("[[bridge]]\n"), "'link' is missing"));
+  CHECK(has(client_error("[bridge]\nlink = \"\""), "[[bridge]]"));
+  CHECK(has(client_error("[[rule]]\naction = \"block\"\npattern = \"a.b\""), "always-tunnel"));
+  CHECK(has(client_error("[[rule]]\naction = \"never\"\npattern = \"a..b\""),
+            "client.toml:3: 'a..b' is no pattern"));
+  CHECK(has(client_error("[[doh]]\nhost = \"doh.test\""), "'addresses'"));
+  CHECK(has(client_error("[auth]\nuser = \"a:b\"\npassword = \"x\""), "colon"));
+  CHECK(has(client_error("log_level = \"loud\""), "'loud'"));
+}
+
+TEST_CASE("a bridge's file is read, written, and its example is true") {
+  std::string why;
+  const auto options = parse_bridge_config(source_file("config/bridge.example.toml"), "bridge.toml", why);
+  REQUIRE_MESSAGE(options.has_value(), why);
+  const auto defaults = default_bridge_options();
+  CHECK((options->workers == defaults.workers));
+  CHECK((options->max_handshakes_per_address == defaults.max_handshakes_per_address));
+  CHECK((options->max_sessions_per_user == defaults.max_sessions_per_user));
+  CHECK((options->log_level == defaults.log_level));
+  CHECK((options->state_dir == defaults.state_dir));
+  CHECK((options->cover == Endpoint("www.example.org", 443)));
+  const auto again = parse_bridge_config(format_bridge_config(*options), "bridge.toml", why);
+  REQUIRE_MESSAGE(again.has_value(), why);
+  CHECK((again->hosts == options->hosts));
+  CHECK((again->listeners == options->listeners));
+  CHECK((again->state_dir == std::filesystem::absolute(options->state_dir)));
+}
+
+TEST_CASE("a bad bridge file is refused") {
+  CHECK(has(bridge_error("cover = \"a.b\""), "'hosts'"));
+  CHECK(has(bridge_error("hosts = [\"a.b\"]"), "'cover' is missing"));
+  CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"a.b\""), "[[listen]]"));
+  CHECK(
+      has(bridge_error(
+              "hosts = [\"a.b\"]\ncover = \"a.b\"\n[[listen]]\naddress = \"1.2.3.4:1\"\ntransport = \"ftp\""),
+          "bridge.toml:5: "));
+  CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"a.b\"\nallow_egress = [\"10.0.0.0/33\"]"),
+            "10.0.0.0/33"));
+}
+
+TEST_CASE("appending keeps what is there and never leaves a broken file") {
+  const TemporaryDir dir;
+  const auto file = dir.path / "sub" / "client.toml";
+  std::string why;
+  REQUIRE(append_rule(file, {RuleAction::never, "ads.example"}, why).has_value());
+  std::ofstream(file, std::ios::app) << "# mine";
+  REQUIRE(append_rule(file, {RuleAction::always_tunnel, "x.com"}, why).has_value());
+  CHECK(has(read_file(file).value(), "# mine\n"));
+  CHECK((std::filesystem::status(file).permissions() & std::filesystem::perms(0777)) ==
+        std::filesystem::perms(0600));
+  CHECK(load_client_config(file, why).value().rules.size() == 2);
+  const auto before = read_file(file).value();
+  CHECK(append_rule(file, {RuleAction::never, "not a pattern\""}, why).has_error());
+  CHECK(read_file(file).value() == before);
+  CHECK(load_client_config(dir.path / "none.toml", why).error() ==
+        boost::system::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("network ranges") {
+  const auto range = NetworkRange::parse("10.16.0.0/12");
+  REQUIRE(range);
+  CHECK(range->contains(boost::asio::ip::make_address("10.31.255.255")));
+  CHECK(!range->contains(boost::asio::ip::make_address("10.32.0.0")));
+  CHECK(!range->contains(boost::asio::ip::make_address("::ffff:10.16.0.1")));
+  CHECK(NetworkRange::parse("2001:db8::/32")->contains(boost::asio::ip::make_address("2001:db8:1::1")));
+  CHECK(NetworkRange::parse("0.0.0.0/0")->contains(boost::asio::ip::make_address("1.2.3.4")));
+  for (const auto* bad : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "::/129"})
+    CHECK_MESSAGE(!NetworkRange::parse(bad), bad);
+}
