@@ -53,11 +53,14 @@ void TaskGroup::cancel() {
 
 asio::awaitable<void> TaskGroup::join() {
   const auto state = state_;
-  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  // Not by disabling cancellation: that would stay with the caller, and forget one that arrives meanwhile.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   while (!state->running.empty()) {
     boost::system::error_code ignored;
     co_await state->idle.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 std::size_t TaskGroup::size() const noexcept {
