@@ -31,8 +31,9 @@ struct RelayOutcome {
   error_code error;  ///< what failed, for a_failed and b_failed
 };
 
-/// Both Streams are closed when it returns; with a reset towards the one side when the other failed.
-/// The caller keeps `a` and `b` alive.
+/// Both Streams are closed when it returns; with a reset towards the one side when the other failed, after
+/// what that one had sent before has been brought over. A cancellation resets both. The limits are looked
+/// at four times a limit, so a relay ends up to a quarter late. The caller keeps `a` and `b` alive.
 asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options);
 
 }  // namespace surang

@@ -1,0 +1,217 @@
+#include "transports/core/relay.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "transports/core/buffer.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/tcp/splice_relay.hpp"
+
+namespace surang {
+namespace {
+
+constexpr unsigned kTurnsBeforeYield = 16;
+constexpr int kTicksPerLimit = 4;  // idleness is noticed within a quarter more than the limit
+
+// One relay. Shared with the watch's handler, which may run once more after the relay has ended.
+struct Relay {
+  Relay(Stream& first, Stream& second, const RelayOptions& o)
+      : a(first),
+        b(second),
+        options(o),
+        watch(first.executor()),
+        ended(first.executor(), asio::steady_timer::time_point::max()) {}
+
+  // The first failure or limit decides; it ends both directions.
+  void end(RelayEnd how, error_code why) {
+    if (over) return;
+    outcome = {how, why};
+    close(true);
+  }
+  void close(bool abort) {
+    over = true;
+    watch.cancel();
+    a.close(abort);
+    b.close(abort);
+  }
+  void direction_ended() {
+    ++directions_ended;
+    quiet_ticks = 0;
+    ended.cancel();
+  }
+
+  Stream& a;
+  Stream& b;
+  RelayOptions options;
+  asio::steady_timer watch;
+  asio::steady_timer ended;                    // cancelled when a direction ended
+  std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
+  int quiet_ticks = 0;
+  int directions_ended = 0;
+  bool over = false;
+  std::optional<RelayOutcome> broken;  // a write failed; what the broken end had sent is still on its way
+  RelayOutcome outcome;
+};
+
+// One direction of it.
+struct Way {
+  Way(Relay& r, bool a_to_b) : relay(r), from(a_to_b ? r.a : r.b), to(a_to_b ? r.b : r.a), forth(a_to_b) {}
+
+  void moved(std::size_t n) {
+    relay.moved += n;
+    auto* c = relay.options.counters;
+    if (c) (forth ? c->a_to_b : c->b_to_a).fetch_add(n, std::memory_order_relaxed);
+  }
+  void from_failed(error_code why) { relay.end(forth ? RelayEnd::a_failed : RelayEnd::b_failed, why); }
+
+  // An end that takes nothing more may have sent something before it broke (a server's early answer to an
+  // upload): the other direction brings that over and then meets the failure itself.
+  void to_failed(error_code why) {
+    to_broken = true;
+    if (relay.directions_ended > 0) return relay.end(forth ? RelayEnd::b_failed : RelayEnd::a_failed, why);
+    relay.broken = RelayOutcome{forth ? RelayEnd::b_failed : RelayEnd::a_failed, why};
+  }
+  bool stopped() const { return relay.over || to_broken; }
+
+  Relay& relay;
+  Stream& from;
+  Stream& to;
+  const bool forth;
+  bool to_broken = false;
+  bool splice = true;  // until it turns out not to work here
+};
+
+// Four ticks without a byte end the relay. A timer that wakes this seldom costs nothing while bytes flow.
+void watch_over(const std::shared_ptr<Relay>& relay) {
+  const auto limit = relay->directions_ended > 0 ? relay->options.half_open_limit : relay->options.idle_limit;
+  relay->watch.expires_after(std::chrono::steady_clock::duration(limit) / kTicksPerLimit);
+  relay->watch.async_wait([relay](error_code cancelled) {
+    if (relay->over) return;
+    if (!cancelled) {
+      const bool quiet = std::exchange(relay->moved_at_tick, relay->moved) == relay->moved;
+      relay->quiet_ticks = quiet ? relay->quiet_ticks + 1 : 0;
+      if (relay->quiet_ticks >= kTicksPerLimit)
+        return relay->end(RelayEnd::idle, make_error_code(Errc::timed_out));
+    }
+    watch_over(relay);  // cancelled: a direction ended, the other limit holds from now
+  });
+}
+
+// The next bytes through a borrowed pipe: 0 at the end of the direction, would_block, or why `from` failed.
+// Nothing at all: this pair cannot be spliced.
+asio::awaitable<std::optional<Result<std::size_t>>> splice_some(Way& way) {
+  auto pipe = SplicePipe::borrow();
+  if (!pipe) co_return std::nullopt;
+  const auto n = pipe->fill(way.from.native_socket());
+  if (!n && n.error() == boost::system::errc::invalid_argument) co_return std::nullopt;
+  if (!n || *n == 0) co_return n;
+  while (pipe->held() > 0) {
+    // Asked each time: the other direction may have closed it, and its number be somebody else's by now.
+    const int socket = way.to.native_socket();
+    auto given = socket < 0 ? Result<std::size_t>(make_error_code(Errc::closed)) : pipe->drain(socket);
+    if (given) {
+      way.moved(*given);
+      continue;
+    }
+    Result<void> ready = given.error();
+    if (given.error() == Errc::would_block) ready = co_await way.to.wait_writable();
+    if (!ready) {
+      way.to_failed(ready.error());
+      break;
+    }
+  }
+  co_return n;
+}
+
+// The same through borrowed memory.
+asio::awaitable<Result<std::size_t>> copy_some(Way& way) {
+  ScratchBuffer scratch;
+  const auto n = way.from.try_read(scratch.all());
+  if (!n || *n == 0) co_return n;
+  const auto written = co_await way.to.write_all(asio::buffer(scratch.data(), *n));
+  if (written)
+    way.moved(*n);
+  else
+    way.to_failed(written.error());
+  co_return n;
+}
+
+asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
+  Way way(*relay, forth);
+  unsigned turns = 0;
+  while (!way.stopped()) {
+    Result<std::size_t> n = make_error_code(Errc::would_block);
+    if (way.splice && way.from.native_socket() >= 0 && way.to.native_socket() >= 0) {
+      const auto spliced = co_await splice_some(way);
+      way.splice = spliced.has_value();
+      if (!spliced) continue;
+      n = *spliced;
+    } else {
+      n = co_await copy_some(way);
+    }
+    if (way.stopped()) break;
+    if (!n && n.error() == Errc::would_block) {
+      turns = 0;
+      const auto ready = co_await way.from.wait_readable();
+      if (!ready) way.from_failed(ready.error());
+    } else if (!n) {
+      way.from_failed(n.error());
+    } else if (*n == 0 && relay->broken) {
+      // The write took the kernel's report of the reset; what reads like an end is none.
+      relay->end(relay->broken->end, relay->broken->error);
+    } else if (*n == 0) {
+      const auto told = co_await way.to.shutdown_write();
+      if (!told && !relay->over) way.to_failed(told.error());
+      break;
+    } else if (++turns == kTurnsBeforeYield) {
+      turns = 0;
+      co_await asio::post(way.from.executor(), asio::use_awaitable);
+    }
+  }
+  relay->direction_ended();
+  if (!relay->over) relay->watch.cancel();
+}
+
+asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
+  while (relay->directions_ended < 2) {
+    error_code ignored;
+    co_await relay->ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+      throw boost::system::system_error(asio::error::operation_aborted);
+  }
+}
+
+}  // namespace
+
+asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) {
+  const auto state = std::make_shared<Relay>(a, b, options);
+  watch_over(state);
+  TaskGroup forth(a.executor());
+  forth.spawn(pump(state, true));
+  std::exception_ptr failure;
+  try {
+    co_await pump(state, false);
+    co_await until_both_ended(state);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  state->close(failure != nullptr);
+  forth.cancel();
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await forth.join();
+  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (failure) std::rethrow_exception(failure);
+  co_return state->outcome;
+}
+
+}  // namespace surang
