@@ -1,0 +1,67 @@
+// All bridges of the person as one Dialer: a tunnel through whichever bridge and transport works now. Prefers
+// what worked last, races the next when that fails or is silent, and in an outage neither floods the network
+// nor keeps anybody waiting.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/share_link.hpp"
+#include "transports/core/dialer.hpp"
+#include "transports/registry.hpp"
+#include "transports/tunnel/tunnel_dialer.hpp"
+
+namespace surang::client {
+
+struct BridgePoolOptions {
+  std::chrono::milliseconds stagger{400};        ///< before a silent lane gets a rival
+  std::chrono::milliseconds answer_limit{5000};  ///< for a lane to show that it works
+  std::chrono::milliseconds retry_pause{1000};   ///< between two attempts while nothing works
+  std::chrono::milliseconds patience{1500};      ///< of a dial while nothing works, before Errc::no_route
+  std::chrono::seconds trust{15};                ///< a live session not heard of for longer is asked again
+  std::chrono::seconds warm{120};                ///< after the last use, a lost session is made again
+  tunnel::TunnelDialerOptions tunnel;
+};
+
+/// One transport of one bridge, for `surang status`.
+struct LaneStatus {
+  std::string name;       ///< "https@home"
+  std::string bridge;     ///< the link's name, or the bridge's host
+  std::string transport;  ///< "https"
+  bool preferred = false;
+  unsigned failures = 0;  ///< in a row
+  tunnel::TunnelStatus tunnel;
+};
+
+class BridgePool : public Dialer {
+ public:
+  using Factory = std::function<Result<std::unique_ptr<TransportDialer>>(
+      const TransportSpec&, const BridgeIdentity&, std::string& why)>;
+
+  /// `make` gives a transport's dialer; whatever it refers to must outlive the pool.
+  BridgePool(asio::any_io_executor executor, Factory make, BridgePoolOptions options = {});
+  ~BridgePool() override;
+
+  /// Swaps the bridges. Those that stay keep their sessions; on those that go, open streams may end. What a
+  /// link asks for and this build cannot do is named in the answer, one sentence each.
+  std::vector<std::string> set_bridges(const std::vector<config::ShareLink>& links);
+
+  /// Errc::no_route when no bridge works now.
+  asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
+
+  bool empty() const;
+  std::vector<LaneStatus> status() const;
+  /// Asks every lane at once; status() then tells.
+  asio::awaitable<void> check_all();
+  /// Ends all sessions; no dial() may run or follow.
+  asio::awaitable<void> stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,238 @@
+// The pool over real tunnels in memory, whose far ends can be refused, silent, killed and brought back.
+#include "client/bridges/bridge_pool.hpp"
+
+#include <doctest.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "tests/support/memory_stream.hpp"
+#include "tests/support/run.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/tunnel/tunnel_acceptor.hpp"
+
+using namespace surang;
+using namespace surang::client;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+asio::awaitable<void> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+asio::awaitable<void> greet(StreamPtr stream) {
+  const std::string hello = "hello";
+  (void)co_await stream->write_all(asio::buffer(hello));
+  (void)co_await stream->shutdown_write();
+  co_await pause(1h);
+}
+
+// Every destination says hello.
+class Greeter : public Dialer {
+ public:
+  explicit Greeter(TaskGroup& tasks) : tasks_(tasks) {}
+  asio::awaitable<Result<StreamPtr>> dial(Endpoint) override {
+    auto [near, far] = test::memory_stream_pair(co_await asio::this_coro::executor);
+    tasks_.spawn(greet(std::move(far)));
+    co_return std::move(near);
+  }
+
+ private:
+  TaskGroup& tasks_;
+};
+
+enum class Mood { up, refuses, silent };
+
+struct FarEnd {
+  explicit FarEnd(asio::any_io_executor e) : executor(e), sessions(e), greeter(sessions) {}
+  asio::any_io_executor executor;
+  TaskGroup sessions;
+  Greeter greeter;
+  Mood mood = Mood::up;
+  int connects = 0;
+  tunnel::ServeLimits limits;
+  tunnel::ServeCounters counters;
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<bool> drain{false};
+};
+
+asio::awaitable<void> serve(FarEnd& far, Authenticated peer) {
+  (void)co_await tunnel::serve(std::move(peer), UserKey{}, far.greeter, far.limits, far.counters, far.bytes,
+                               far.drain);
+}
+
+class Transport : public TransportDialer {
+ public:
+  Transport(std::string name, FarEnd& far) : name_(std::move(name)), far_(far) {}
+  std::string_view name() const noexcept override { return name_; }
+  asio::awaitable<Result<Authenticated>> connect() override {
+    ++far_.connects;
+    if (far_.mood == Mood::silent) co_await pause(1h);
+    if (far_.mood == Mood::refuses) co_return error_code(asio::error::connection_refused);
+    auto [near, far] = test::memory_stream_pair(far_.executor);
+    Authenticated theirs, ours;
+    theirs.stream = std::move(far);
+    ours.stream = std::move(near);
+    far_.sessions.spawn(serve(far_, std::move(theirs)));
+    co_return std::move(ours);
+  }
+
+ private:
+  std::string name_;
+  FarEnd& far_;
+};
+
+config::ShareLink share_link(std::string name, std::vector<std::string> transports) {
+  config::ShareLink out;
+  out.name = std::move(name);
+  out.bridge.hosts = {"bridge.test"};
+  for (auto& t : transports) {
+    TransportSpec spec;
+    spec.name = t;
+    out.transports.push_back(spec);
+  }
+  return out;
+}
+
+struct World {
+  explicit World(asio::any_io_executor e) : a(e), b(e), pool(e, factory(), options()) {}
+
+  BridgePool::Factory factory() {
+    return [this](const TransportSpec& spec, const BridgeIdentity&,
+                  std::string& why) -> Result<std::unique_ptr<TransportDialer>> {
+      why = "unknown";
+      if (spec.name != "a" && spec.name != "b") return make_error_code(Errc::bad_input);
+      return std::unique_ptr<TransportDialer>(
+          std::make_unique<Transport>(spec.name, spec.name == "a" ? a : b));
+    };
+  }
+  static BridgePoolOptions options() {
+    BridgePoolOptions o;
+    o.stagger = 50ms;
+    o.answer_limit = 500ms;
+    o.retry_pause = 200ms;
+    o.patience = 300ms;
+    return o;
+  }
+  // What a destination says through the pool, or the error.
+  asio::awaitable<std::string> fetch() {
+    const Endpoint to("site.test", 443);
+    auto stream = co_await pool.dial(to);
+    if (!stream) co_return stream.error().message();
+    std::string got(5, '\0');
+    const auto ok = co_await (*stream)->read_exactly(asio::buffer(got));
+    co_return ok ? got : ok.error().message();
+  }
+  asio::awaitable<void> end() {
+    co_await pool.stop();
+    for (auto* far : {&a, &b}) {
+      far->sessions.cancel();
+      co_await far->sessions.join();
+    }
+  }
+  std::string preferred() const {
+    for (const auto& lane : pool.status())
+      if (lane.preferred) return lane.name;
+    return "";
+  }
+
+  FarEnd a, b;
+  BridgePool pool;
+};
+
+const std::string kNoRoute = make_error_code(Errc::no_route).message();
+
+}  // namespace
+
+TEST_CASE("the pool uses one session for all, and says what it cannot use") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    CHECK(co_await w.fetch() == kNoRoute);
+    const auto problems = w.pool.set_bridges({share_link("home", {"a", "carrier-pigeon"})});
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0] == "bridge home: carrier-pigeon cannot be used: unknown");
+    for (int i = 0; i < 5; ++i) CHECK(co_await w.fetch() == "hello");
+    CHECK(w.a.connects == 1);
+    CHECK(w.preferred() == "a@home");
+    co_await w.end();
+  });
+}
+
+TEST_CASE("a lane that refuses or is silent loses to the next, which is then preferred") {
+  for (const auto mood : {Mood::refuses, Mood::silent})
+    test::run([mood](asio::io_context& io) -> asio::awaitable<void> {
+      World w(io.get_executor());
+      w.a.mood = mood;
+      w.pool.set_bridges({share_link("home", {"a", "b"})});
+      const auto begin = Clock::now();
+      CHECK(co_await w.fetch() == "hello");
+      CHECK(Clock::now() - begin < 400ms);
+      CHECK(w.preferred() == "b@home");
+      CHECK(co_await w.fetch() == "hello");
+      CHECK(w.b.connects == 1);
+      co_await w.end();
+    });
+}
+
+TEST_CASE("an outage costs few attempts, fails fast, and ends when the bridge is back") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    w.pool.set_bridges({share_link("home", {"a", "b"})});
+    CHECK(co_await w.fetch() == "hello");
+    w.a.mood = w.b.mood = Mood::refuses;
+    w.a.sessions.cancel();
+    co_await w.a.sessions.join();
+    const int before = w.a.connects + w.b.connects;
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < 1500ms) {
+      const auto asked = Clock::now();
+      CHECK(co_await w.fetch() == kNoRoute);
+      CHECK(Clock::now() - asked < 700ms);
+    }
+    const int attempts = w.a.connects + w.b.connects - before;
+    CHECK(attempts >= 3);
+    CHECK(attempts <= 2 + 1500 / 200 + 2);  // the first search, then one per pause
+    w.a.mood = Mood::up;
+    const auto back = Clock::now();
+    std::string got;
+    while (got != "hello" && Clock::now() - back < 3s) got = co_await w.fetch();
+    CHECK(got == "hello");
+    CHECK(Clock::now() - back < 1s);
+    co_await w.end();
+  });
+}
+
+TEST_CASE("a lost session is made again before the next use") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    w.pool.set_bridges({share_link("home", {"a"})});
+    CHECK(co_await w.fetch() == "hello");
+    w.a.sessions.cancel();
+    co_await w.a.sessions.join();
+    co_await pause(700ms);
+    CHECK(w.a.connects == 2);
+    CHECK(w.pool.status()[0].tunnel.live);
+    co_await w.end();
+  });
+}
+
+TEST_CASE("reloading keeps the sessions of bridges that stay") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    w.pool.set_bridges({share_link("home", {"a"}), share_link("other", {"b"})});
+    CHECK(co_await w.fetch() == "hello");
+    w.pool.set_bridges({share_link("home", {"a"})});
+    CHECK(w.pool.status().size() == 1);
+    CHECK(co_await w.fetch() == "hello");
+    CHECK(w.a.connects == 1);
+    w.pool.set_bridges({share_link("other", {"b"})});
+    CHECK(co_await w.fetch() == "hello");
+    CHECK(w.preferred() == "b@other");
+    w.pool.set_bridges({});
+    CHECK(co_await w.fetch() == kNoRoute);
+    co_await w.end();
+  });
+}
