@@ -1,0 +1,193 @@
+#include "client/detection/first_answer.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+#include "client/detection/block_pages.hpp"
+#include "client/detection/site_scope.hpp"
+#include "transports/tls/client_hello.hpp"
+
+namespace surang::client {
+namespace {
+
+using State = FirstAnswer::State;
+using Bytes = std::span<const std::uint8_t>;
+
+FirstAnswer say(State state, Signal signal = Signal::none, std::string detail = {}) {
+  return {state, signal, std::move(detail)};
+}
+
+std::size_t u16(Bytes b, std::size_t at) {
+  return static_cast<std::size_t>(b[at]) << 8 | b[at + 1];
+}
+
+// True when the ServerHello's extensions select TLS 1.3 (supported_versions, RFC 8446 4.2.1). Nothing:
+// malformed.
+std::optional<bool> selects_tls13(Bytes extensions) {
+  while (!extensions.empty()) {
+    if (extensions.size() < 4) return std::nullopt;
+    const auto type = u16(extensions, 0), size = u16(extensions, 2);
+    if (extensions.size() < 4 + size) return std::nullopt;
+    if (type == 43) return size == 2 && u16(extensions, 4) == 0x0304;
+    extensions = extensions.subspan(4 + size);
+  }
+  return false;
+}
+
+// ServerHello and HelloRetryRequest have one form.
+FirstAnswer judge_server_hello(const AnswerQuestion& q, Bytes hello) {
+  const auto wrong = [](const char* why) { return say(State::invalid, Signal::tls_not_tls, why); };
+  if (hello.size() < 38 || hello[0] != 3 || hello[1] < 1 || hello[1] > 3) return wrong("no ServerHello");
+  const std::size_t id_size = hello[34];
+  if (id_size > 32 || hello.size() < 35 + id_size + 3) return wrong("ServerHello cut short");
+  const auto id = hello.subspan(35, id_size);
+  auto rest = hello.subspan(35 + id_size + 3);
+  if (rest.empty()) return say(State::valid);  // TLS 1.2 without extensions
+  if (rest.size() < 2 || u16(rest, 0) != rest.size() - 2) return wrong("ServerHello extensions cut short");
+  const auto tls13 = selects_tls13(rest.subspan(2));
+  if (!tls13) return wrong("ServerHello extensions malformed");
+  if (*tls13 && !std::equal(id.begin(), id.end(), q.session_id.begin(), q.session_id.end()))
+    return wrong("session id not echoed");
+  return say(State::valid);
+}
+
+FirstAnswer judge_tls(const AnswerQuestion& q, Bytes b, bool ended) {
+  const auto more = [&] {
+    return ended ? say(State::invalid, Signal::tls_not_tls, "cut short") : say(State::need_more);
+  };
+  if (b.empty()) return more();
+  if (b[0] != 21 && b[0] != 22) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
+  if (b.size() >= 2 && b[1] != 3) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
+  if (b.size() < 5) return more();
+  const auto size = u16(b, 3);
+  if (size == 0 || size > 16384 + 256) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
+  if (b[0] == 21) {
+    if (size != 2) return say(State::invalid, Signal::tls_not_tls, "no alert");
+    if (b.size() < 7) return more();
+    return say(State::doubtful, Signal::tls_alert, "alert " + std::to_string(b[6]));
+  }
+  // The message may span records when somebody cut it small; join their payloads.
+  std::vector<std::uint8_t> joined;
+  for (auto rest = b; rest.size() >= 5 && rest[0] == 22;) {
+    const auto length = u16(rest, 3);
+    const auto there = std::min(length, rest.size() - 5);
+    joined.insert(joined.end(), rest.begin() + 5, rest.begin() + 5 + static_cast<std::ptrdiff_t>(there));
+    rest = rest.subspan(5 + there);
+  }
+  if (joined.empty()) return more();
+  if (joined[0] != 2) return say(State::invalid, Signal::tls_not_tls, "no ServerHello");
+  if (joined.size() < 4) return more();
+  const auto length = static_cast<std::size_t>(joined[1]) << 16 | u16(joined, 2);
+  if (length > 4096) return say(State::invalid, Signal::tls_not_tls, "ServerHello too long");
+  if (joined.size() < 4 + length) return more();
+  return judge_server_hello(q, Bytes(joined).subspan(4, length));
+}
+
+bool equal_nocase(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string_view header(std::string_view head, std::string_view name) {
+  for (std::size_t at = head.find('\n'); at != head.npos; at = head.find('\n', at)) {
+    ++at;
+    auto line = head.substr(at, head.find('\n', at) - at);
+    const auto colon = line.find(':');
+    if (colon == line.npos || !equal_nocase(line.substr(0, colon), name)) continue;
+    line.remove_prefix(colon + 1);
+    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+    return line;
+  }
+  return {};
+}
+
+// The host of an absolute Location, lower case; empty for a relative one.
+std::string place_host(std::string_view location) {
+  const auto scheme = location.find("//");
+  if (scheme == location.npos || location.find_first_of("/?#") != scheme) return {};
+  auto rest = location.substr(scheme + 2);
+  rest = rest.substr(0, rest.find_first_of("/?#"));
+  if (const auto at = rest.rfind('@'); at != rest.npos) rest.remove_prefix(at + 1);
+  if (rest.starts_with('['))
+    rest = rest.substr(1, rest.find(']') - 1);
+  else
+    rest = rest.substr(0, rest.find(':'));
+  std::string host(rest.substr(0, 253));
+  for (char& c : host)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  return host;
+}
+
+FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {
+  const std::string_view text(reinterpret_cast<const char*>(b.data()), b.size());
+  constexpr std::string_view kStart = "HTTP/1.";
+  if (text.substr(0, kStart.size()) != kStart.substr(0, text.size()))
+    return say(State::invalid, Signal::http_not_http);
+  auto head_end = text.find("\r\n\r\n");
+  std::size_t body_at = head_end + 4;
+  if (head_end == text.npos) {
+    head_end = text.find("\n\n");
+    body_at = head_end + 2;
+  }
+  if (head_end == text.npos) {
+    if (b.size() >= kMaxFirstAnswer) return say(State::valid);  // longer than any block page's
+    return ended ? say(State::invalid, Signal::http_not_http, "cut short") : say(State::need_more);
+  }
+  const auto head = text.substr(0, head_end + 1);
+  const auto body = text.substr(body_at);
+  int status = 0;
+  if (head.size() < 12 || head[8] != ' ' ||
+      std::from_chars(head.data() + 9, head.data() + 12, status).ptr != head.data() + 12)
+    return say(State::invalid, Signal::http_not_http, "no status");
+  if (status >= 300 && status < 400) {
+    const auto host = place_host(header(head, "location"));
+    if (is_block_page_place(header(head, "location")))
+      return say(State::doubtful, Signal::http_block_page, std::to_string(status) + " to " + host);
+    if (!host.empty() && registrable_domain(host) != registrable_domain(q.host))
+      return say(State::doubtful, Signal::http_redirect, registrable_domain(host));
+    return say(State::valid);
+  }
+  if (is_block_page(head, body)) return say(State::doubtful, Signal::http_block_page, std::to_string(status));
+  // A block page is short and its body comes right behind the head; wait for it only where one is likely.
+  std::size_t length = 0;
+  const auto length_text = header(head, "content-length");
+  std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  const bool suspicious = status == 403 || status == 451 || (status == 200 && length > 0 && length <= 4096);
+  if (suspicious && !ended && !q.head_only && length > 0 &&
+      body.size() < std::min<std::size_t>(length, 4096) &&
+      header(head, "content-type").starts_with("text/html"))
+    return say(State::need_more);
+  return say(State::valid);
+}
+
+}  // namespace
+
+AnswerQuestion question_of(const FirstFlight& flight) {
+  AnswerQuestion q;
+  q.kind = flight.kind;
+  q.host = flight.host.substr(0, flight.host.starts_with('[') ? flight.host.npos : flight.host.find(':'));
+  q.head_only = flight.method == "HEAD";
+  if (flight.kind == FirstFlight::Kind::tls) {
+    tls::ClientHello hello;
+    if (tls::parse_client_hello(flight.bytes, hello) == tls::HelloState::complete)
+      q.session_id = hello.session_id;
+  }
+  return q;
+}
+
+FirstAnswer judge_first_answer(const AnswerQuestion& q, Bytes bytes, bool ended) {
+  switch (q.kind) {
+    case FirstFlight::Kind::tls:
+      return judge_tls(q, bytes, ended);
+    case FirstFlight::Kind::http:
+      return judge_http(q, bytes, ended);
+    default:
+      return say(State::valid);
+  }
+}
+
+}  // namespace surang::client

@@ -1,0 +1,42 @@
+// Judges the first bytes that came back: do they answer this first flight, or did something else speak?
+// Pure. Every byte here is a stranger's (RFC 8446 4.1.3, RFC 9112).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "client/detection/signals.hpp"
+
+namespace surang::client {
+
+struct FirstAnswer {
+  enum class State {
+    need_more,
+    valid,     ///< answers the flight
+    doubtful,  ///< could be the site's own answer or a censor's: an alert, a block page, a foreign redirect
+    invalid,   ///< no answer to the flight at all
+  };
+  State state = State::need_more;
+  Signal signal = Signal::none;  ///< for doubtful and invalid
+  std::string detail;            ///< the alert's number, the status and the place of a redirect
+};
+
+/// The most bytes looked at before an answer is taken as it is.
+inline constexpr std::size_t kMaxFirstAnswer = 16 * 1024;
+
+/// What a flight needs of its answer.
+struct AnswerQuestion {
+  FirstFlight::Kind kind = FirstFlight::Kind::none;
+  std::vector<std::uint8_t> session_id;  ///< of the ClientHello: TLS 1.3 echoes it
+  std::string host;                      ///< asked for, to tell foreign redirects
+  bool head_only = false;                ///< a HEAD request: no body will come
+};
+AnswerQuestion question_of(const FirstFlight& flight);
+
+/// `ended`: nothing more will come.
+FirstAnswer judge_first_answer(const AnswerQuestion& question, std::span<const std::uint8_t> bytes,
+                               bool ended);
+
+}  // namespace surang::client

@@ -1,0 +1,116 @@
+#include "client/detection/judge.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace surang::client {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kAliveFor = 10s;
+constexpr auto kSuspectWithin = 5s;
+constexpr std::size_t kSuspectDomains = 3;
+constexpr auto kMaxExpiry = std::chrono::seconds(24h);
+
+bool within(const std::optional<Clock::time_point>& at, Clock::time_point now, Clock::duration d) {
+  return at && now - *at <= d;
+}
+
+}  // namespace
+
+void NetworkHealth::direct_worked(Clock::time_point now) {
+  direct_ok_ = now;
+  failures_.clear();
+}
+
+void NetworkHealth::direct_failed(Clock::time_point now, std::string domain) {
+  failures_.push_back({now, std::move(domain)});
+  if (failures_.size() > 64) failures_.pop_front();
+}
+
+void NetworkHealth::tunnel_worked(Clock::time_point now) {
+  tunnel_ok_ = now;
+  failures_.clear();
+}
+
+void NetworkHealth::tunnel_failed(Clock::time_point now) {
+  tunnel_bad_ = now;
+}
+
+void NetworkHealth::forget() {
+  failures_.clear();
+  direct_ok_.reset();
+  tunnel_ok_.reset();
+  tunnel_bad_.reset();
+}
+
+bool NetworkHealth::alive(Clock::time_point now) const {
+  return within(direct_ok_, now, kAliveFor) || within(tunnel_ok_, now, kAliveFor);
+}
+
+bool NetworkHealth::suspect(Clock::time_point now) const {
+  if (!link_) return true;
+  std::set<std::string_view> domains;
+  for (const auto& f : failures_)
+    if (now - f.at <= kSuspectWithin) domains.insert(f.domain);
+  return domains.size() >= kSuspectDomains;
+}
+
+bool NetworkHealth::outage(Clock::time_point now) const {
+  return suspect(now) || (within(tunnel_bad_, now, kAliveFor) && !alive(now));
+}
+
+Ruling rule_on(const Contrast& c) noexcept {
+  if (c.direct == Signal::none) return Ruling::not_failed;
+  if (c.direct == Signal::no_network || c.direct == Signal::other || c.direct == Signal::tunnel_failed)
+    return Ruling::says_nothing;
+  if (!c.other_worked) return Ruling::no_contrast;
+  if (!c.same_network) return Ruling::network_changed;
+  if (c.network_suspect) return Ruling::network_suspect;
+  if (!c.network_alive) return Ruling::network_dead;
+  return Ruling::convict;
+}
+
+std::string_view describe(Ruling ruling) noexcept {
+  switch (ruling) {
+    case Ruling::convict:
+      return "blocked here: another way reached it at the same time";
+    case Ruling::not_failed:
+      return "works directly";
+    case Ruling::no_contrast:
+      return "failed by every way: the site or the network, not a block";
+    case Ruling::says_nothing:
+      return "failed for a reason that says nothing about the site";
+    case Ruling::network_dead:
+      return "nothing else worked on this network at that time";
+    case Ruling::network_suspect:
+      return "too much failed at once: the network, not the site";
+    case Ruling::network_changed:
+      return "the network changed meanwhile";
+  }
+  return "?";
+}
+
+std::chrono::seconds expiry_after(int step, std::chrono::seconds first) noexcept {
+  constexpr std::array<int, 5> kTimes{1, 5, 30, 180, 720};  // of two minutes: 2 min, 10 min, 1 h, 6 h, 24 h
+  const auto i = static_cast<std::size_t>(std::clamp(step, 0, 4));
+  return std::min(first * kTimes[i], std::max(kMaxExpiry, first));
+}
+
+Verdict convict(const std::optional<Verdict>& before, Verdict fresh, UnixSeconds now,
+                std::chrono::seconds first) {
+  fresh.since = now;
+  fresh.used = now;
+  fresh.step = 0;
+  if (before) {
+    fresh.since = before->since;
+    // A second conviction while the first still holds is the same event, not a renewal.
+    fresh.step = before->expires > now ? before->step : std::min(before->step + 1, 4);
+  }
+  fresh.expires = now + expiry_after(fresh.step, first).count();
+  return fresh;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,100 @@
+#include <arpa/inet.h>
+#include <net/if_arp.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "client/detection/network_id.hpp"
+#include "client/dns/name_servers.hpp"
+
+namespace surang::client {
+namespace {
+
+struct DefaultRoute {
+  std::string interface, gateway;
+};
+
+// /proc/net/route: Iface Destination Gateway Flags RefCnt Use Metric Mask ...; addresses as host words in
+// hex.
+DefaultRoute default_route_v4(bool& link) {
+  std::ifstream file("/proc/net/route");
+  std::string line;
+  std::getline(file, line);
+  DefaultRoute best;
+  unsigned long best_metric = ~0UL;
+  while (std::getline(file, line)) {
+    std::istringstream in(line);
+    std::string interface, destination, gateway, flags, skip, mask;
+    unsigned long metric = 0;
+    if (!(in >> interface >> destination >> gateway >> flags >> skip >> skip >> metric >> mask)) continue;
+    if (interface != "lo") link = true;
+    if (destination != "00000000" || mask != "00000000" || metric >= best_metric) continue;
+    in_addr address{};
+    address.s_addr = static_cast<in_addr_t>(std::strtoul(gateway.c_str(), nullptr, 16));
+    char text[INET_ADDRSTRLEN] = {};
+    inet_ntop(AF_INET, &address, text, sizeof text);
+    best = {interface, text};
+    best_metric = metric;
+  }
+  return best;
+}
+
+// /proc/net/ipv6_route: destination, its length, source, its length, gateway, metric, ..., interface last.
+DefaultRoute default_route_v6(bool& link) {
+  std::ifstream file("/proc/net/ipv6_route");
+  std::string destination, length, source, source_length, gateway, metric, references, use, flags, interface;
+  DefaultRoute best;
+  while (file >> destination >> length >> source >> source_length >> gateway >> metric >> references >> use >>
+         flags >> interface) {
+    if (interface == "lo") continue;
+    const bool global = !destination.starts_with("fe80") && !destination.starts_with("ff");
+    if (global && length != "00") link = true;
+    if (length != "00" || gateway == std::string(32, '0') || !best.interface.empty()) continue;
+    link = true;
+    best = {interface, gateway};
+  }
+  return best;
+}
+
+std::string mac_of(const DefaultRoute& route) {
+  std::ifstream file("/proc/net/arp");
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    std::istringstream in(line);
+    std::string address, type, flags, mac, mask, interface;
+    if (!(in >> address >> type >> flags >> mac >> mask >> interface)) continue;
+    if (address == route.gateway && interface == route.interface && mac != "00:00:00:00:00:00") return mac;
+  }
+  return {};
+}
+
+std::string kind_of(const std::string& interface) {
+  if (interface.empty()) return "none";
+  const std::string base = "/sys/class/net/" + interface;
+  std::error_code ignored;
+  if (std::filesystem::exists(base + "/wireless", ignored)) return "wifi";
+  if (interface.starts_with("ww") || interface.starts_with("rmnet")) return "mobile";
+  int type = 0;
+  std::ifstream(base + "/type") >> type;
+  if (type == ARPHRD_ETHER) return "wired";
+  if (type == ARPHRD_PPP) return "mobile";
+  return "tunnel";
+}
+
+}  // namespace
+
+NetworkFacts read_network_facts() {
+  NetworkFacts facts;
+  auto route = default_route_v4(facts.link);
+  const auto route6 = default_route_v6(facts.link);
+  if (route.interface.empty()) route = route6;
+  facts.interface_kind = kind_of(route.interface);
+  facts.gateway = route.gateway;
+  if (!route.gateway.empty()) facts.gateway_mac = mac_of(route);
+  for (const auto& server : system_name_servers()) facts.resolvers.push_back(server.address().to_string());
+  return facts;
+}
+
+}  // namespace surang::client

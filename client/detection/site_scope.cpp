@@ -1,0 +1,64 @@
+#include "client/detection/site_scope.hpp"
+
+#include <libpsl.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/network_v4.hpp>
+
+namespace surang::client {
+namespace {
+
+using boost::asio::ip::address;
+using boost::asio::ip::address_v4;
+
+bool within(const address_v4& a, std::uint32_t net, unsigned bits) {
+  return (a.to_uint() >> (32 - bits)) == (net >> (32 - bits));
+}
+
+// v4-mapped addresses are judged as what they map.
+address unmapped(const address& a) {
+  if (a.is_v6() && a.to_v6().is_v4_mapped())
+    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, a.to_v6());
+  return a;
+}
+
+}  // namespace
+
+std::string registrable_domain(std::string_view host) {
+  boost::system::error_code ec;
+  std::string name(host);
+  (void)boost::asio::ip::make_address(name, ec);
+  if (!ec) return name;
+  const char* domain = psl_registrable_domain(psl_builtin(), name.c_str());
+  return domain ? std::string(domain) : name;
+}
+
+bool is_local_name(std::string_view host) {
+  boost::system::error_code ec;
+  (void)boost::asio::ip::make_address(host, ec);
+  if (!ec) return false;
+  if (host.find('.') == host.npos) return true;
+  constexpr std::array<std::string_view, 6> kLocal{".localhost", ".local",        ".home.arpa",
+                                                   ".internal",  ".in-addr.arpa", ".ip6.arpa"};
+  return std::any_of(kLocal.begin(), kLocal.end(), [&](auto suffix) { return host.ends_with(suffix); });
+}
+
+bool is_local_address(const address& raw) {
+  const auto a = unmapped(raw);
+  if (a.is_loopback() || a.is_unspecified() || a.is_multicast()) return true;
+  if (a.is_v6()) return a.to_v6().is_link_local();
+  const auto v4 = a.to_v4();
+  return within(v4, 0, 8) || within(v4, 0x7F000000, 8) || within(v4, 0xA9FE0000, 16) ||
+         within(v4, 0xF0000000, 4);
+}
+
+bool is_private_address(const address& raw) {
+  const auto a = unmapped(raw);
+  if (a.is_v6()) return (a.to_v6().to_bytes()[0] & 0xFE) == 0xFC;
+  const auto v4 = a.to_v4();
+  return within(v4, 0x0A000000, 8) || within(v4, 0xAC100000, 12) || within(v4, 0xC0A80000, 16) ||
+         within(v4, 0x64400000, 10);
+}
+
+}  // namespace surang::client

@@ -1,0 +1,25 @@
+// Where the system's name servers are (/etc/resolv.conf, or the adapters' settings on Windows), and what
+// /etc/hosts says.
+#pragma once
+
+#include <boost/asio/ip/udp.hpp>
+#include <chrono>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace surang::client {
+
+/// In the system's order; empty when there are none or the system does not say (getaddrinfo then asks).
+std::vector<boost::asio::ip::udp::endpoint> system_name_servers();
+
+/// `nameserver` lines of resolv.conf(5), with IPv6 zones. Pure.
+std::vector<boost::asio::ip::udp::endpoint> parse_resolv_conf(std::string_view text);
+
+using HostsTable = std::map<std::string, std::vector<boost::asio::ip::address>, std::less<>>;
+HostsTable system_hosts();
+/// hosts(5). Pure.
+HostsTable parse_hosts(std::string_view text);
+
+}  // namespace surang::client

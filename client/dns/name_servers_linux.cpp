@@ -1,0 +1,24 @@
+#include <fstream>
+#include <iterator>
+
+#include "client/dns/name_servers.hpp"
+
+namespace surang::client {
+namespace {
+
+std::string read_file(const char* name) {
+  std::ifstream file(name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+std::vector<boost::asio::ip::udp::endpoint> system_name_servers() {
+  return parse_resolv_conf(read_file("/etc/resolv.conf"));
+}
+
+HostsTable system_hosts() {
+  return parse_hosts(read_file("/etc/hosts"));
+}
+
+}  // namespace surang::client
