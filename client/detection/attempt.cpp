@@ -1,0 +1,222 @@
+#include "client/detection/attempt.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "client/detection/site_scope.hpp"
+#include "transports/core/timeout.hpp"
+
+namespace surang::client {
+namespace {
+
+using asio::ip::address;
+
+Clock::duration rtt_of(const Stream& stream) {
+  const auto info = tcp_info(stream.native_socket());
+  return info ? std::chrono::duration_cast<Clock::duration>(info->min_rtt) : Clock::duration::zero();
+}
+
+bool same_addresses(std::vector<address> a, std::vector<address> b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  std::vector<address> both;
+  std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+  return !both.empty();
+}
+
+// What one address says for all of them: the first that failed for a reason of its own, silence before
+// others.
+Signal connect_signal(const std::vector<ConnectAttempt>& connects, error_code error, Clock::duration took) {
+  for (const auto& c : connects) {
+    const auto signal = connect_failure(c.result, c.took);
+    if (c.result && signal != Signal::no_network && signal != Signal::other) return signal;
+  }
+  return connect_failure(error, took);
+}
+
+class Runner {
+ public:
+  Runner(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+         std::function<void()> changed)
+      : tools_(std::move(tools)),
+        order_(std::move(order)),
+        a_(std::move(attempt)),
+        changed_(std::move(changed)) {
+    a_->flight_size = order_.flight->bytes.size();
+    a_->flight_kind = order_.flight->kind;
+  }
+
+  asio::awaitable<void> run() {
+    Result<StreamPtr> opened = make_error_code(Errc::no_route);
+    if (order_.way == Way::tunnel) {
+      if (tools_.tunnel) opened = co_await tools_.tunnel->dial(order_.to);
+      if (!opened) co_return fail(tunnel_failure(opened.error()), opened.error());
+    } else {
+      const auto addresses = co_await find_addresses();
+      if (addresses.empty()) co_return;
+      opened = co_await connect(addresses);
+      if (!opened) co_return;
+    }
+    a_->stream = std::move(*opened);
+    a_->view.rtt = rtt_of(*a_->stream);
+    step(Stage::waiting);
+    co_await converse();
+  }
+
+ private:
+  void step(Stage stage) {
+    a_->view.stage = stage;
+    a_->view.last_life = Clock::now();
+    changed_();
+  }
+
+  void end(Outcome outcome, Signal signal, std::string detail = {}) {
+    a_->view.outcome = outcome;
+    a_->view.signal = signal;
+    a_->view.detail = std::move(detail);
+    a_->ended = Clock::now();
+    changed_();
+  }
+
+  void fail(Signal signal, error_code error, std::string detail = {}) {
+    a_->error = error;
+    a_->stream.reset();
+    end(Outcome::failed, signal, std::move(detail));
+  }
+
+  // Empty: the attempt has ended.
+  asio::awaitable<std::vector<address>> find_addresses() {
+    std::vector<address> addresses;
+    if (const auto literal = order_.to.address()) {
+      addresses.push_back(*literal);
+    } else if (order_.way == Way::direct) {
+      auto answer = co_await tools_.names->system(order_.to.host());
+      a_->addresses = answer.addresses;
+      if (answer.addresses.empty()) {
+        fail(answer.doubt, answer.error);
+        co_return addresses;
+      }
+      doubt_ = answer.doubt;
+      addresses = std::move(answer.addresses);
+    } else {
+      auto system = co_await tools_.names->system(order_.to.host());  // cached: for the comparison only
+      auto answer = co_await tools_.names->encrypted(order_.to.host());
+      const bool no_such_name = !answer && answer.error() == Errc::name_not_found;
+      if (no_such_name || (answer && same_addresses(*answer, system.addresses))) {
+        // The network's name server was right: nothing new to try.
+        a_->view.agrees = true;
+        if (!system.addresses.empty()) tools_.names->trust(order_.to.host());
+        fail(Signal::none, make_error_code(Errc::name_not_found));
+        co_return addresses;
+      }
+      if (!answer) {
+        fail(Signal::dns_silence, answer.error());
+        co_return addresses;
+      }
+      addresses = a_->addresses = std::move(*answer);
+    }
+    if (tools_.dead_address && std::all_of(addresses.begin(), addresses.end(), tools_.dead_address)) {
+      fail(Signal::tcp_silence, make_error_code(Errc::timed_out), "a known dead address");
+      addresses.clear();
+    }
+    if (!addresses.empty()) step(Stage::connecting);
+    co_return addresses;
+  }
+
+  // An error: the attempt has ended.
+  asio::awaitable<Result<StreamPtr>> connect(std::vector<address> addresses) {
+    const auto begun = Clock::now();
+    Result<StreamPtr> opened = make_error_code(Errc::timed_out);
+    auto connecting = tools_.connector->connect(std::move(addresses), order_.to.port(), &a_->connects);
+    if (order_.connect_limit > Clock::duration::zero())
+      opened = co_await with_timeout(order_.connect_limit, std::move(connecting));
+    else
+      opened = co_await std::move(connecting);
+    if (!opened) {
+      const auto signal = connect_signal(a_->connects, opened.error(), Clock::now() - begun);
+      // An address that no public site has: the name server's answer is the better explanation.
+      fail(is_dns(doubt_) ? doubt_ : signal, opened.error());
+    }
+    co_return opened;
+  }
+
+  asio::awaitable<void> converse() {
+    const auto& flight = *order_.flight;
+    if (!flight.bytes.empty()) {
+      a_->view.sent = true;
+      a_->sent_at = Clock::now();
+      const auto written = co_await a_->stream->write_all(asio::buffer(flight.bytes));
+      if (!written) co_return failed_answer(written.error());
+    }
+    if (!order_.judge_answer) co_return end(Outcome::validated, Signal::none);
+    step(Stage::waiting);
+    const auto question = question_of(flight);
+    std::array<std::uint8_t, 4096> block;
+    for (;;) {
+      const auto n = co_await a_->stream->read_some(asio::buffer(block));
+      if (!n && a_->answer.empty()) co_return failed_answer(n.error());
+      const bool ended = !n || *n == 0;
+      if (ended && a_->answer.empty()) co_return failed_answer({});
+      if (n)
+        a_->answer.insert(a_->answer.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(*n));
+      auto judged = judge_first_answer(question, a_->answer, ended);
+      switch (judged.state) {
+        case FirstAnswer::State::need_more:
+          continue;
+        case FirstAnswer::State::invalid:
+          co_return fail(judged.signal, make_error_code(Errc::protocol), std::move(judged.detail));
+        case FirstAnswer::State::doubtful:
+          co_return end(Outcome::doubtful, judged.signal, std::move(judged.detail));
+        case FirstAnswer::State::valid:
+          // Whatever answers at an address that no public site has must be confirmed by another way.
+          co_return end(is_dns(doubt_) ? Outcome::doubtful : Outcome::validated, doubt_);
+      }
+    }
+  }
+
+  void failed_answer(error_code error) {
+    if (order_.way == Way::tunnel) {
+      // The far end closed without a word of Proxy-Status: the site did.
+      const bool site = !error || error == asio::error::eof || error == asio::error::connection_reset;
+      return fail(site ? Signal::site_down : tunnel_failure(error),
+                  error ? error : error_code(asio::error::connection_reset));
+    }
+    const auto signal = answer_failure(order_.flight->kind, error, Clock::now() - a_->sent_at, a_->view.rtt);
+    fail(signal, error ? error : error_code(asio::error::connection_reset));
+  }
+
+  AttemptTools tools_;
+  AttemptOrder order_;
+  std::shared_ptr<Attempt> a_;
+  std::function<void()> changed_;
+  Signal doubt_ = Signal::none;
+};
+
+}  // namespace
+
+Signal Attempt::silence() const {
+  switch (view.stage) {
+    case Stage::resolving:
+      return Signal::dns_silence;
+    case Stage::connecting:
+      return Signal::tcp_silence;
+    case Stage::waiting:
+      break;
+  }
+  if (!stream) return Signal::other;
+  return answer_silence(flight_kind, flight_size, tcp_info(stream->native_socket()));
+}
+
+std::string Attempt::tried_address() const {
+  for (const auto& c : connects)
+    if (c.result != asio::error::operation_aborted) return c.to.address().to_string();
+  return addresses.empty() ? std::string() : addresses.front().to_string();
+}
+
+asio::awaitable<void> run_attempt(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+                                  std::function<void()> changed) {
+  Runner runner(std::move(tools), std::move(order), std::move(attempt), std::move(changed));
+  co_await runner.run();
+}
+
+}  // namespace surang::client

@@ -1,0 +1,76 @@
+// One way tried once: resolves, connects, sends the first flight, judges what comes back, and keeps what it
+// saw as evidence. Decides nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/detection/first_answer.hpp"
+#include "client/detection/hedge.hpp"
+#include "client/dns/names.hpp"
+#include "transports/core/dialer.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+
+namespace surang::client {
+
+/// Connections to addresses already known. TcpDialer in the program, a script in tests.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  virtual asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses,
+                                                     std::uint16_t port,
+                                                     std::vector<ConnectAttempt>* attempts) = 0;
+};
+
+/// What attempts work with; everything outlives them.
+struct AttemptTools {
+  Names* names = nullptr;
+  Connector* connector = nullptr;
+  Dialer* tunnel = nullptr;  ///< null without a bridge
+  /// Addresses that are known not to answer on this network (may be empty).
+  std::function<bool(const asio::ip::address&)> dead_address;
+};
+
+/// What an attempt is to do.
+struct AttemptOrder {
+  AttemptOrder(Way w, Endpoint endpoint, std::shared_ptr<const FirstFlight> first)
+      : way(w), to(std::move(endpoint)), flight(std::move(first)) {}
+  Way way;
+  Endpoint to;
+  std::shared_ptr<const FirstFlight> flight;
+  /// Whether an answer is waited for and judged; without it the attempt is done when the flight is sent.
+  bool judge_answer = true;
+  /// Bounds the connection alone; zero: the connector's own limit.
+  Clock::duration connect_limit{};
+};
+
+struct Attempt {
+  Attempt(Way way, Clock::time_point now) : started(now) {
+    view.way = way;
+    view.last_life = now;
+  }
+  AttemptView view;
+  Clock::time_point started, ended;
+  Clock::time_point sent_at;
+  error_code error;
+  std::vector<asio::ip::address> addresses;  ///< that the name resolved to
+  std::vector<ConnectAttempt> connects;
+  std::size_t flight_size = 0;
+  FirstFlight::Kind flight_kind = FirstFlight::Kind::none;
+  StreamPtr stream;                  ///< open when validated or doubtful
+  std::vector<std::uint8_t> answer;  ///< read from it so far
+
+  bool failed() const { return view.outcome == Outcome::failed; }
+  /// The signal of its silence, for one that is still pending.
+  Signal silence() const;
+  /// The address that was tried, for the verdict; empty for a tunnel.
+  std::string tried_address() const;
+};
+
+/// Runs `order` into `attempt`; calls `changed` after every step. Ends with an outcome other than pending.
+asio::awaitable<void> run_attempt(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+                                  std::function<void()> changed);
+
+}  // namespace surang::client

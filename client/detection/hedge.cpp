@@ -1,0 +1,114 @@
+#include "client/detection/hedge.hpp"
+
+#include <algorithm>
+
+namespace surang::client {
+namespace {
+
+bool direct_kind(Way way) {
+  return way != Way::tunnel;
+}
+
+// The first doubtful answer of a direct way: what the browser gets when no other way says better.
+std::optional<std::size_t> best_doubtful(std::span<const AttemptView> attempts) {
+  for (const bool direct : {true, false})
+    for (std::size_t i = 0; i < attempts.size(); ++i)
+      if (attempts[i].outcome == Outcome::doubtful && direct_kind(attempts[i].way) == direct) return i;
+  return std::nullopt;
+}
+
+// A winner that is certain by now.
+std::optional<std::size_t> settled(std::span<const AttemptView> attempts) {
+  for (std::size_t i = 0; i < attempts.size(); ++i)
+    if (attempts[i].outcome == Outcome::validated) return i;
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    const auto& a = attempts[i];
+    if (a.outcome != Outcome::doubtful || !direct_kind(a.way)) continue;
+    for (const auto& b : attempts) {
+      // Encrypted DNS confirms a private address; two ways giving one strange answer, it is the site's.
+      if (is_dns(a.signal) && b.agrees) return i;
+      if (!direct_kind(b.way) && b.outcome == Outcome::doubtful && b.signal == a.signal &&
+          b.detail == a.detail)
+        return i;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Clock::time_point hedge_at(const AttemptView& a, const HedgeLimits& limits) {
+  return a.last_life + limits.hedge_delay + a.rtt;
+}
+
+Clock::time_point silent_at(const AttemptView& a, const HedgeLimits& limits) {
+  const auto rtt = a.rtt > Clock::duration::zero() ? a.rtt : limits.assumed_rtt;
+  return a.last_life + limits.silence + 2 * rtt;
+}
+
+Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> started,
+               std::span<const AttemptView> attempts, bool replayable, const HedgeLimits& limits,
+               Clock::time_point budget_end, Clock::time_point now) {
+  Step step;
+  const auto finish = [&](std::optional<std::size_t> winner) {
+    step.kind = Step::Kind::finish;
+    step.winner = winner;
+    return step;
+  };
+  if (const auto winner = settled(attempts)) return finish(winner);
+  if (now >= budget_end) return finish(best_doubtful(attempts));
+
+  const AttemptView* pending = nullptr;  // the latest
+  bool dns_doubt = false, tunnel_down = false, sent = false, no_such_name = false;
+  for (const auto& a : attempts) {
+    if (a.outcome == Outcome::pending) pending = &a;
+    dns_doubt |= a.outcome != Outcome::pending && a.way == Way::direct && is_dns(a.signal);
+    tunnel_down |= a.outcome == Outcome::failed && a.signal == Signal::tunnel_failed;
+    no_such_name |= a.agrees;
+    sent |= a.sent;
+  }
+  // Encrypted DNS agrees that there is no such name: nothing a tunnel could change.
+  if (no_such_name && !pending) return finish(best_doubtful(attempts));
+
+  step.until = budget_end;
+  if (const auto held = best_doubtful(attempts); held && pending) {
+    // Contrast is worth a wait, but not a hanging browser.
+    const auto hold_until = silent_at(*pending, limits);
+    if (now >= hold_until) return finish(held);
+    step.until = std::min(step.until, hold_until);
+  }
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    if (std::find(started.begin(), started.end(), i) != started.end()) continue;
+    const auto now_or_at = [&](Clock::time_point at) {
+      if (at > now) {
+        step.until = std::min(step.until, at);
+        return false;
+      }
+      step.kind = Step::Kind::start;
+      step.index = i;
+      return true;
+    };
+    // A flight that may be said once only goes on as long as it has not been said.
+    if (!replayable && (pending || sent)) continue;
+    bool due = false;
+    switch (plan[i].when) {
+      case StartWhen::at_once:
+        due = now_or_at(now);
+        break;
+      case StartWhen::on_dns_doubt:
+        if (dns_doubt || (!pending && tunnel_down)) due = now_or_at(now);
+        break;
+      case StartWhen::hedge:
+        due = now_or_at(pending ? hedge_at(*pending, limits) : now);
+        break;
+      case StartWhen::when_tunnel_is_down:
+        if (!pending && tunnel_down) due = now_or_at(now);
+        break;
+    }
+    if (due) return step;
+  }
+  if (!pending) return finish(best_doubtful(attempts));
+  return step;
+}
+
+}  // namespace surang::client

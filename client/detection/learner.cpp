@@ -1,0 +1,180 @@
+#include "client/detection/learner.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include "client/detection/site_scope.hpp"
+
+namespace surang::client {
+namespace {
+
+std::string took(const Attempt& attempt) {
+  const auto end = attempt.ended == Clock::time_point{} ? Clock::now() : attempt.ended;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(end - attempt.started).count();
+  auto text = "after " + std::to_string(ms) + " ms";
+  if (!attempt.view.detail.empty()) text += ", " + attempt.view.detail;
+  return text;
+}
+
+Family family_of(Signal signal, const std::string& address) {
+  if (!is_connect(signal)) return Family::any;
+  return address.find(':') == address.npos ? Family::v4 : Family::v6;
+}
+
+}  // namespace
+
+UnixSeconds unix_now() {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+Learner::Learner(VerdictStore& store, std::chrono::seconds first_expiry,
+                 std::function<NetworkIdentity()> network)
+    : store_(store), first_expiry_(first_expiry), read_network_(std::move(network)) {}
+
+const std::string& Learner::network() {
+  const auto now = read_network_();
+  if (now.id != network_) {
+    health_.forget();
+    leaning_.clear();
+    network_ = now.id;
+  }
+  health_.link(now.link);
+  return network_;
+}
+
+std::optional<Verdict> Learner::verdict(const std::string& host) {
+  const auto& net = network();
+  const auto now = unix_now();
+  auto found = store_.find(net, host, Scope::host);
+  if (!found || found->expires <= now) found = store_.find(net, registrable_domain(host), Scope::domain);
+  if (!found || found->expires <= now) return std::nullopt;
+  store_.used(*found, now);
+  return found;
+}
+
+bool Learner::dead_address(const asio::ip::address& address) {
+  const auto found = store_.find(network(), address.to_string(), Scope::address);
+  return found && found->expires > unix_now();
+}
+
+void Learner::lean(const std::string& host, Clock::duration how_long) {
+  if (leaning_.size() > 1000) leaning_.clear();
+  leaning_[host] = Clock::now() + how_long;
+}
+
+void Learner::stop_leaning(const std::string& host) {
+  leaning_.erase(host);
+}
+
+bool Learner::leaning(const std::string& host) {
+  const auto it = leaning_.find(host);
+  if (it == leaning_.end()) return false;
+  if (it->second > Clock::now()) return true;
+  leaning_.erase(it);
+  return false;
+}
+
+void Learner::note(const std::string& host, Way way, Signal signal, std::string detail) {
+  Evidence e;
+  e.at = unix_now();
+  e.way = way;
+  e.signal = signal;
+  e.detail = std::move(detail);
+  store_.add_evidence(network(), host, e);
+}
+
+void Learner::saw(const std::string& host, const Attempt& attempt) {
+  const auto now = Clock::now();
+  const auto& view = attempt.view;
+  if (view.way == Way::tunnel) {
+    if (view.outcome == Outcome::failed && view.signal == Signal::tunnel_failed)
+      health_.tunnel_failed(now);
+    else if (view.outcome != Outcome::pending)
+      health_.tunnel_worked(now);  // the bridge answered, whatever it said of the site
+    return;
+  }
+  if (view.outcome == Outcome::validated) health_.direct_worked(now);
+  if (view.outcome == Outcome::failed && view.signal != Signal::none)
+    health_.direct_failed(now, registrable_domain(host));
+}
+
+Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Attempt& direct,
+                         const Attempt* other, const std::string& network_then) {
+  const auto now = Clock::now();
+  Contrast contrast;
+  contrast.direct = direct.view.signal;
+  contrast.other_worked = other && other->view.outcome == Outcome::validated;
+  if (other) contrast.other = other->view.way;
+  contrast.same_network = network() == network_then;
+  contrast.network_alive = health_.alive(now);
+  contrast.network_suspect = health_.suspect(now);
+  const auto ruling = rule_on(contrast);
+  spdlog::debug("{}: {} ({}), {}", host, to_string(direct.view.signal), took(direct), describe(ruling));
+  if (ruling != Ruling::convict) return ruling;
+  note(host, Way::direct, direct.view.signal, took(direct));
+  note(host, other->view.way, Signal::none, took(*other));
+  convict_host(host, port, other->view.way, direct.view.signal, direct.tried_address());
+  return ruling;
+}
+
+void Learner::convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
+                           const std::string& address) {
+  Verdict fresh;
+  fresh.network = network();
+  fresh.subject = host;
+  fresh.way = way;
+  fresh.signal = signal;
+  fresh.family = family_of(signal, address);
+  if (is_connect(signal)) fresh.address = address;
+  fresh.port = port;
+  const auto before = store_.find(fresh.network, host, Scope::host);
+  const auto verdict = convict(before, fresh, unix_now(), first_expiry_);
+  store_.put(verdict);
+  spdlog::info("a site is blocked on this network ({}): by {} from now on", to_string(signal),
+               to_string(way));
+  widen(verdict);
+}
+
+void Learner::widen(const Verdict& v) {
+  const auto now = unix_now();
+  const auto domain = registrable_domain(v.subject);
+  if (domain.find('.') != domain.npos && !is_local_name(domain)) {
+    Verdict wide = v;
+    bool second = false;
+    for (const auto& sibling : store_.siblings(v.network, domain, now)) {
+      if (sibling.subject == v.subject) continue;
+      second = true;
+      if (sibling.way != wide.way) wide.way = Way::tunnel;
+      wide.expires = std::max(wide.expires, sibling.expires);
+    }
+    boost::system::error_code not_a_literal;
+    (void)asio::ip::make_address(v.subject, not_a_literal);
+    if (second && not_a_literal) {
+      wide.subject = domain;
+      wide.scope = Scope::domain;
+      wide.family = Family::any;
+      wide.address.clear();
+      store_.put(wide);
+    }
+  }
+  if (v.address.empty()) return;
+  for (const auto& sibling : store_.at_address(v.network, v.address, now)) {
+    if (sibling.subject == v.subject) continue;
+    Verdict wide = v;
+    wide.subject = v.address;
+    wide.scope = Scope::address;
+    store_.put(wide);
+    break;
+  }
+}
+
+void Learner::acquit(const std::string& host) {
+  const auto& net = network();
+  if (const auto own = store_.find(net, host, Scope::host); own && !own->address.empty())
+    store_.erase(net, own->address, Scope::address);
+  store_.erase(net, host, Scope::host);
+  store_.erase(net, registrable_domain(host), Scope::domain);
+  note(host, Way::direct, Signal::none, "works again");
+}
+
+}  // namespace surang::client

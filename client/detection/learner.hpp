@@ -1,0 +1,63 @@
+// What the connections of this process teach: the network's health, evidence, and verdicts with their scope.
+// Gives the judge its facts and writes down what it rules.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "client/detection/attempt.hpp"
+#include "client/detection/judge.hpp"
+#include "client/detection/network_id.hpp"
+#include "client/detection/verdict_store.hpp"
+
+namespace surang::client {
+
+UnixSeconds unix_now();
+
+class Learner {
+ public:
+  /// `store` must outlive it.
+  Learner(VerdictStore& store, std::chrono::seconds first_expiry, std::function<NetworkIdentity()> network);
+
+  /// The network now; forgets its health when it changed.
+  const std::string& network();
+  NetworkHealth& health() { return health_; }
+
+  /// The verdict that holds for `host` now: its own, or its domain's. Marks it used.
+  std::optional<Verdict> verdict(const std::string& host);
+  bool dead_address(const asio::ip::address& address);
+
+  /// While a verdict is being confirmed, new connections lean on the tunnel.
+  void lean(const std::string& host, Clock::duration how_long);
+  void stop_leaning(const std::string& host);
+  bool leaning(const std::string& host);
+
+  /// Health and evidence from one ended attempt.
+  void saw(const std::string& host, const Attempt& attempt);
+  /// Weighs `direct` (failed, doubtful or silent) against `other` (null: nothing worked) and convicts if it
+  /// may.
+  Ruling conclude(const std::string& host, std::uint16_t port, const Attempt& direct, const Attempt* other,
+                  const std::string& network_then);
+  void convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
+                    const std::string& address);
+  /// Direct works again: forgets the verdicts that kept the host from it.
+  void acquit(const std::string& host);
+
+  VerdictStore& store() { return store_; }
+  std::chrono::seconds first_expiry() const { return first_expiry_; }
+
+ private:
+  void note(const std::string& host, Way way, Signal signal, std::string detail);
+  void widen(const Verdict& verdict);
+
+  VerdictStore& store_;
+  std::chrono::seconds first_expiry_;
+  std::function<NetworkIdentity()> read_network_;
+  std::string network_;
+  NetworkHealth health_;
+  std::map<std::string, Clock::time_point> leaning_;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,102 @@
+#include "client/detection/race.hpp"
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace surang::client {
+
+using namespace std::chrono_literals;
+
+Race::Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
+           std::vector<PlannedWay> plan, Endpoint to, std::shared_ptr<const FirstFlight> flight)
+    : executor_(executor),
+      tools_(std::move(tools)),
+      limits_(std::move(limits)),
+      plan_(std::move(plan)),
+      to_(std::move(to)),
+      flight_(std::move(flight)),
+      changed_(std::make_shared<asio::steady_timer>(executor)),
+      group_(executor) {}
+
+void Race::start(std::size_t index) {
+  AttemptOrder order(plan_[index].way, to_, flight_);
+  order.judge_answer = flight_->replayable;
+  if (!flight_->replayable && index + 1 < plan_.size() && order.way != Way::tunnel)
+    order.connect_limit = limits_.hedge.silence + 2 * limits_.hedge.assumed_rtt;
+  auto attempt = std::make_shared<Attempt>(order.way, Clock::now());
+  started_.push_back(index);
+  attempts_.push_back(attempt);
+  group_.spawn(run_attempt(tools_, order, attempt, [changed = changed_] { changed->cancel(); }));
+}
+
+asio::awaitable<void> Race::changed_or(Clock::time_point until) {
+  // The timer is cancelled to wake us; a cancellation of the coroutine throws at the next co_await.
+  error_code ignored;
+  changed_->expires_at(until);
+  co_await changed_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(asio::error::operation_aborted);
+}
+
+asio::awaitable<std::shared_ptr<Attempt>> Race::run() {
+  const auto budget_end = Clock::now() + limits_.budget;
+  std::vector<AttemptView> views;
+  for (;;) {
+    views.clear();
+    for (const auto& a : attempts_) views.push_back(a->view);
+    const auto now = Clock::now();
+    const auto step = next_step(plan_, started_, views, flight_->replayable, limits_.hedge, budget_end, now);
+    if (step.kind == Step::Kind::finish) {
+      if (step.winner) co_return attempts_[*step.winner];
+      co_return nullptr;
+    }
+    if (step.kind == Step::Kind::wait) {
+      co_await changed_or(step.until);
+    } else if (attempts_.empty() || !limits_.may_start_extra || limits_.may_start_extra()) {
+      start(step.index);
+    } else {
+      co_await changed_or(std::min(now + 200ms, budget_end));
+    }
+  }
+}
+
+asio::awaitable<bool> Race::wait_for_failure(std::shared_ptr<Attempt> attempt) {
+  while (attempt->view.outcome == Outcome::pending) {
+    const auto limit = silent_at(attempt->view, limits_.hedge);
+    if (Clock::now() >= limit) {
+      attempt->view.signal = attempt->silence();
+      co_return true;
+    }
+    co_await changed_or(limit);
+  }
+  co_return attempt->view.outcome != Outcome::validated;
+}
+
+asio::awaitable<void> Race::close() {
+  group_.cancel();
+  co_await group_.join();
+}
+
+std::shared_ptr<Attempt> Race::by(Way way) const {
+  for (const auto& a : attempts_)
+    if (a->view.way == way) return a;
+  return nullptr;
+}
+
+error_code Race::error() const {
+  // What the direct attempt met is the plainest; a tunnel's own failure only when nothing else was tried.
+  error_code found = make_error_code(Errc::timed_out);
+  bool any = false;
+  for (const auto& a : attempts_) {
+    if (!a->failed() || !a->error || a->view.signal == Signal::tunnel_failed) continue;
+    if (!any) found = a->error;
+    any = true;
+  }
+  if (!any)
+    for (const auto& a : attempts_)
+      if (a->failed() && a->error) found = a->error;
+  return found;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,60 @@
+// Tries the ways of a plan for one connection, each started when hedge.hpp says so, until one gives an answer
+// that stands. Knows no verdicts; what it saw stays in its attempts.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <vector>
+
+#include "client/detection/attempt.hpp"
+#include "transports/core/task_group.hpp"
+
+namespace surang::client {
+
+struct RaceLimits {
+  HedgeLimits hedge;
+  Clock::duration budget = std::chrono::seconds(20);
+  /// Asked before a way is started beside or after another; false holds it back for a while (an outage).
+  std::function<bool()> may_start_extra;
+};
+
+class Race {
+ public:
+  Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits, std::vector<PlannedWay> plan,
+       Endpoint to, std::shared_ptr<const FirstFlight> flight);
+
+  /// The winning attempt, or nothing when all failed or the budget is spent. Losers are left as they are.
+  asio::awaitable<std::shared_ptr<Attempt>> run();
+
+  /// After run: waits until `attempt` has ended or has been silent for long enough to count as failed.
+  /// True when it failed (view.signal is then set), false when it answered.
+  asio::awaitable<bool> wait_for_failure(std::shared_ptr<Attempt> attempt);
+
+  /// Ends what still runs. To be awaited before the Race is destroyed; not cancellable.
+  asio::awaitable<void> close();
+
+  /// The attempt by `way`; null when it was not started.
+  std::shared_ptr<Attempt> by(Way way) const;
+  const std::vector<std::shared_ptr<Attempt>>& attempts() const { return attempts_; }
+  const Endpoint& to() const { return to_; }
+  const FirstFlight& flight() const { return *flight_; }
+  /// The error that the browser should hear of.
+  error_code error() const;
+
+ private:
+  void start(std::size_t index);
+  asio::awaitable<void> changed_or(Clock::time_point until);
+
+  asio::any_io_executor executor_;
+  AttemptTools tools_;
+  RaceLimits limits_;
+  std::vector<PlannedWay> plan_;
+  Endpoint to_;
+  std::shared_ptr<const FirstFlight> flight_;
+  std::vector<std::size_t> started_;
+  std::vector<std::shared_ptr<Attempt>> attempts_;
+  std::shared_ptr<asio::steady_timer> changed_;
+  TaskGroup group_;
+};
+
+}  // namespace surang::client

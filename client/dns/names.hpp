@@ -1,0 +1,38 @@
+// Names to addresses for the direct ways, with what is suspicious about the answer. An attempt asks the
+// system first; encrypted DNS only when the answer is in doubt.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <string>
+#include <vector>
+
+#include "client/detection/signals.hpp"
+#include "transports/core/result.hpp"
+
+namespace surang::client {
+
+struct NameAnswer {
+  std::vector<boost::asio::ip::address> addresses;  ///< in the order in which to try them
+  error_code error;                                 ///< set when there are none
+  /// Why the answer is not to be believed without contrast: dns_nxdomain, dns_bogon, dns_sinkhole,
+  /// dns_late_answer, dns_silence; none for an ordinary one.
+  Signal doubt = Signal::none;
+};
+
+class Names {
+ public:
+  virtual ~Names() = default;
+  /// What the network's own name server says. Never fails in silence: `error` or addresses.
+  virtual boost::asio::awaitable<NameAnswer> system(std::string host) = 0;
+  /// DNS over HTTPS; Errc::name_not_found is an answer, anything else means that no provider could be
+  /// reached.
+  virtual boost::asio::awaitable<Result<std::vector<boost::asio::ip::address>>> encrypted(
+      std::string host) = 0;
+  /// False when no provider is configured.
+  virtual bool has_encrypted() const noexcept = 0;
+  /// Encrypted DNS agreed with a doubtful answer: believe it from now on.
+  virtual void trust(const std::string& host) = 0;
+};
+
+}  // namespace surang::client

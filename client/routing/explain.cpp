@@ -1,0 +1,194 @@
+// why, check and convictions: what Router believes and what it sees, in words.
+#include <boost/json/value.hpp>
+#include <ctime>
+
+#include "client/detection/probe_flight.hpp"
+#include "client/detection/site_scope.hpp"
+#include "client/routing/router_core.hpp"
+
+namespace surang::client {
+namespace {
+
+namespace json = boost::json;
+
+std::string ago(UnixSeconds seconds) {
+  const bool past = seconds >= 0;
+  if (!past) seconds = -seconds;
+  std::string text;
+  if (seconds < 90)
+    text = std::to_string(seconds) + " s";
+  else if (seconds < 90 * 60)
+    text = std::to_string((seconds + 30) / 60) + " min";
+  else
+    text = std::to_string((seconds + 1800) / 3600) + " h";
+  return past ? text + " ago" : "in " + text;
+}
+
+json::object to_json(const Verdict& v) {
+  json::object o;
+  o["subject"] = v.subject;
+  o["scope"] = v.scope == Scope::host ? "host" : v.scope == Scope::domain ? "domain" : "address";
+  o["family"] = v.family == Family::any ? "any" : v.family == Family::v4 ? "ipv4" : "ipv6";
+  o["way"] = to_string(v.way);
+  o["signal"] = to_string(v.signal);
+  o["since"] = v.since;
+  o["expires"] = v.expires;
+  o["step"] = v.step;
+  o["network"] = v.network;
+  return o;
+}
+
+std::string_view how(Way way) {
+  switch (way) {
+    case Way::direct:
+      return "goes directly";
+    case Way::direct_encrypted_dns:
+      return "goes directly, to the address that encrypted DNS gives";
+    case Way::tunnel:
+      return "goes through the tunnel";
+  }
+  return "";
+}
+
+struct Tried {
+  bool works = false;
+  Signal signal = Signal::none;
+  Clock::duration took{};
+  std::string detail, address;
+};
+
+}  // namespace
+
+json::object Router::why(std::string host) {
+  auto& core = *core_;
+  json::object o;
+  const auto& network = core.learner.network();
+  const auto now = unix_now();
+  o["host"] = host;
+  o["network"] = network;
+
+  std::string text;
+  const auto* rule = core.rules.match(host);
+  const auto made = Endpoint::make(host, 443);
+  auto verdict = core.learner.store().find(network, host, Scope::host);
+  if (!verdict || verdict->expires <= now)
+    if (auto wide = core.learner.store().find(network, registrable_domain(host), Scope::domain);
+        wide && wide->expires > now)
+      verdict = wide;
+  Way way = Way::direct;
+  if (rule) {
+    using config::RuleAction;
+    o["rule"] = rule->pattern;
+    way = rule->action == RuleAction::always_tunnel ? Way::tunnel : Way::direct;
+    text = host +
+           (rule->action == RuleAction::never ? std::string(" is refused") : " " + std::string(how(way))) +
+           ", because your rule for " + rule->pattern + " says so.";
+    if (rule->action == RuleAction::never) o["refused"] = true;
+  } else if (made && core.parts.is_local(*made)) {
+    text = host + " is on this computer or its own network: it always goes directly.";
+  } else if (verdict && verdict->expires > now) {
+    way = verdict->way;
+    if (way == Way::tunnel && !core.tunnel) way = Way::direct;
+    for (auto& [key, value] : to_json(*verdict)) o[key] = value;
+    text =
+        host + " is blocked on this network: " + std::string(describe(verdict->signal)) + ", while " +
+        (verdict->way == Way::tunnel ? "the tunnel" : "its true address") + " worked at the same time (" +
+        ago(now - verdict->since) + ")." +
+        (verdict->scope == Scope::domain ? " Other names of " + verdict->subject + " are blocked too." : "") +
+        " It " + std::string(how(way)) + "; the direct way is tried again " + ago(now - verdict->expires) +
+        ".";
+  } else if (core.learner.leaning(host)) {
+    way = Way::tunnel;
+    text = host + " has just failed directly and worked through the tunnel; this is being confirmed.";
+  } else {
+    text = host + " goes directly: nothing speaks against it on this network.";
+    if (verdict) text += " It was blocked until " + ago(now - verdict->expires) + ".";
+  }
+  o["way"] = to_string(way);
+
+  json::array evidence;
+  for (const auto& e : core.learner.store().evidence(network, host)) {
+    json::object item;
+    item["at"] = e.at;
+    item["way"] = to_string(e.way);
+    item["signal"] = to_string(e.signal);
+    item["works"] = e.signal == Signal::none;
+    item["detail"] = e.detail;
+    text += "\n  " + ago(now - e.at) + ", " + std::string(to_string(e.way)) + ": " +
+            (e.signal == Signal::none ? "worked" : std::string(describe(e.signal))) +
+            (e.detail.empty() ? "" : " (" + e.detail + ")");
+    evidence.push_back(std::move(item));
+  }
+  o["evidence"] = std::move(evidence);
+  o["text"] = std::move(text);
+  return o;
+}
+
+asio::awaitable<json::object> Router::check(std::string host) {
+  const auto core = core_;
+  json::object o;
+  o["host"] = host;
+  const auto parsed = Endpoint::parse(host, 443);
+  if (!parsed) {
+    o["error"] = "no host name";
+    o["text"] = host + " is not a host name or address.";
+    co_return o;
+  }
+  const Endpoint to = *parsed;
+  o["host"] = to.host();
+  std::vector<Way> ways{Way::direct};
+  if (!to.address() && core->parts.names->has_encrypted()) ways.push_back(Way::direct_encrypted_dns);
+  if (core->tunnel) ways.push_back(Way::tunnel);
+
+  json::array tried;
+  std::string text = to.to_string() + ":";
+  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(to.host(), to.port()));
+  for (const Way way : ways) {
+    std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
+    auto limits = core->limits();
+    limits.budget = std::chrono::seconds(8);
+    const auto begun = Clock::now();
+    const auto race =
+        std::make_shared<Race>(core->executor, core->tools(), limits, std::move(plan), to, flight);
+    const RaceEnd end{core, race};
+    const auto winner = co_await race->run();
+    const auto attempt = winner ? winner : race->by(way);
+    Tried t;
+    t.took = Clock::now() - begun;
+    t.works = attempt->view.outcome == Outcome::validated;
+    t.signal = attempt->view.outcome == Outcome::pending ? attempt->silence() : attempt->view.signal;
+    t.detail = attempt->view.detail;
+    if (way != Way::tunnel) t.address = attempt->tried_address();
+    const bool same = attempt->view.agrees;
+
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(t.took).count();
+    auto words = t.works ? std::string("works")
+                 : same  ? std::string("encrypted DNS says the same as the network's name server")
+                         : std::string(describe(t.signal));
+    words += ", " + std::to_string(ms) + " ms";
+    if (!t.address.empty()) words += ", at " + t.address;
+    if (!t.detail.empty()) words += " (" + t.detail + ")";
+    text += "\n  " + std::string(to_string(way)) + ": " + words;
+    json::object item;
+    item["way"] = to_string(way);
+    item["works"] = t.works;
+    item["signal"] = to_string(t.signal);
+    item["ms"] = ms;
+    if (!t.address.empty()) item["address"] = t.address;
+    item["text"] = words;
+    tried.push_back(std::move(item));
+  }
+  o["ways"] = std::move(tried);
+  o["text"] = std::move(text);
+  co_return o;
+}
+
+json::array Router::convictions() {
+  json::array all;
+  const auto now = unix_now();
+  for (const auto& v : core_->learner.store().list(core_->learner.network()))
+    if (v.expires > now) all.push_back(to_json(v));
+  return all;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,39 @@
+// Which ways to try for one connection, in which order, and what starts each (DETECTION.md, ways). Pure.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "client/detection/way.hpp"
+#include "config/client_options.hpp"
+
+namespace surang::client {
+
+enum class StartWhen {
+  at_once,
+  on_dns_doubt,        ///< the name server's answer is not to be believed, or nothing else is left
+  hedge,               ///< the one before has been silent for the hedge delay, or has failed
+  when_tunnel_is_down  ///< only when the tunnel itself failed
+};
+
+struct PlannedWay {
+  Way way = Way::direct;
+  StartWhen when = StartWhen::at_once;
+  friend bool operator==(const PlannedWay&, const PlannedWay&) = default;
+};
+
+struct LadderFacts {
+  bool local = false;      ///< this computer or its own network
+  bool name = true;        ///< a host name, not an address
+  bool has_tunnel = true;  ///< a bridge is configured
+  bool has_encrypted_dns = true;
+  std::optional<config::RuleAction> rule;
+  std::optional<Way> verdict;  ///< the way of a verdict that holds now
+  bool leaning = false;        ///< the tunnel has just won and the verdict is being confirmed
+  config::OnTunnelDown on_tunnel_down = config::OnTunnelDown::fail_closed;
+};
+
+/// Empty only for rule `never`.
+std::vector<PlannedWay> plan_ways(const LadderFacts& facts);
+
+}  // namespace surang::client

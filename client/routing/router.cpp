@@ -1,0 +1,74 @@
+#include "client/routing/router.hpp"
+
+#include "client/detection/site_scope.hpp"
+#include "client/dns/direct_names.hpp"
+#include "client/routing/router_core.hpp"
+#include "transports/tcp/system_resolver.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+
+namespace surang::client {
+namespace {
+
+// Direct connections of the real kind. Names are resolved elsewhere, so its own resolver is never asked.
+class TcpConnector final : public Connector {
+ public:
+  asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses, std::uint16_t port,
+                                             std::vector<ConnectAttempt>* attempts) override {
+    return dialer_.connect(std::move(addresses), port, attempts);
+  }
+
+ private:
+  SystemResolver unused_;
+  TcpDialer dialer_{unused_, TcpDialerOptions{}};
+};
+
+bool is_local_endpoint(const Endpoint& to) {
+  if (const auto address = to.address()) return is_local_address(*address) || is_private_address(*address);
+  return is_local_name(to.host());
+}
+
+RouterParts real_parts(const asio::any_io_executor& executor, const config::ClientOptions& options,
+                       Dialer* tunnel) {
+  RouterParts parts;
+  parts.names = make_direct_names(executor, options, tunnel);
+  parts.connector = std::make_unique<TcpConnector>();
+  parts.network = [watch = std::make_shared<NetworkWatch>()] { return watch->current(); };
+  parts.is_local = is_local_endpoint;
+  return parts;
+}
+
+}  // namespace
+
+Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
+               VerdictStore& store)
+    : Router(executor, options, tunnel, store, real_parts(executor, options, tunnel)) {}
+
+Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
+               VerdictStore& store, RouterParts parts)
+    : core_(std::make_shared<RouterCore>(executor, options, tunnel, store, std::move(parts))) {}
+
+Router::~Router() {
+  core_->background.cancel();
+}
+
+asio::awaitable<Result<OpenedConnection>> Router::open(Endpoint to, FirstFlight flight) {
+  return core_->open(std::move(to), std::move(flight));
+}
+
+error_code Router::refuses(const Endpoint& to) const {
+  const auto* rule = core_->rules.match(to.host());
+  if (rule && rule->action == config::RuleAction::never) return make_error_code(Errc::destination_denied);
+  return {};
+}
+
+void Router::set_rules(std::vector<config::Rule> rules) {
+  core_->rules = Rules(std::move(rules));
+}
+
+asio::awaitable<void> Router::stop() {
+  const auto core = core_;
+  core->background.cancel();
+  co_await core->background.join();
+}
+
+}  // namespace surang::client

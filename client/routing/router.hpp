@@ -1,0 +1,58 @@
+// Routing and detection behind one door: opens each connection by the ways that rules, verdicts and evidence
+// call for, and learns from how they fare (DETECTION.md). Used from its executor only.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "client/detection/attempt.hpp"
+#include "client/detection/network_id.hpp"
+#include "client/detection/verdict_store.hpp"
+#include "client/routing/outbound.hpp"
+#include "config/client_options.hpp"
+
+namespace surang::client {
+
+/// What the Router works with; tests put scripted ones in their place.
+struct RouterParts {
+  std::unique_ptr<Names> names;
+  std::unique_ptr<Connector> connector;
+  std::function<NetworkIdentity()> network;
+  std::function<bool(const Endpoint&)> is_local;
+};
+
+struct RouterCore;
+
+class Router : public Outbound {
+ public:
+  /// `tunnel` (null without a bridge) and `store` must outlive it. After stop() nothing of it runs any more.
+  Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
+         VerdictStore& store);
+  Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
+         VerdictStore& store, RouterParts parts);
+  ~Router() override;
+
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) override;
+  error_code refuses(const Endpoint& to) const override;
+
+  /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
+  /// "expires", "signal", "scope", "evidence": [...], "text"}; `text` is for a person.
+  boost::json::object why(std::string host);
+  /// Tries every way now: {"host", "ways": [{"way", "works", "signal", "ms", "text"}...], "text"}. Learns
+  /// nothing.
+  asio::awaitable<boost::json::object> check(std::string host);
+  /// The verdicts that hold on this network now.
+  boost::json::array convictions();
+  /// The person's rules, swapped whole.
+  void set_rules(std::vector<config::Rule> rules);
+  /// Ends everything in the background; no open() may run or follow.
+  asio::awaitable<void> stop();
+
+ private:
+  std::shared_ptr<RouterCore> core_;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,61 @@
+// The Router's inside, shared by its parts (opening, explaining) and by what still runs after a connection
+// was handed over. Included by routing/*.cpp only.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <set>
+
+#include "client/detection/learner.hpp"
+#include "client/detection/race.hpp"
+#include "client/routing/router.hpp"
+#include "client/routing/rules.hpp"
+
+namespace surang::client {
+
+struct RouterCore : std::enable_shared_from_this<RouterCore> {
+  RouterCore(asio::any_io_executor e, const config::ClientOptions& o, Dialer* t, VerdictStore& store,
+             RouterParts p);
+
+  /// The name that verdicts are kept under: the site's, even when the browser gave an address.
+  static std::string host_of(const Endpoint& to, const FirstFlight& flight);
+  AttemptTools tools();
+  RaceLimits limits();
+  LadderFacts facts(const Endpoint& to, const std::string& host);
+
+  /// `afresh`: as if no verdict were known.
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight, bool afresh = false);
+  /// Learns from a race whose winner (may be null) has been handed over, then ends it.
+  asio::awaitable<void> aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
+                                  std::string host, std::string network);
+  /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
+  void contrast_later(Endpoint to, std::string host);
+  asio::awaitable<void> contrast(Endpoint to, std::string host);
+  /// One more direct attempt; true when it fails as well.
+  asio::awaitable<bool> fails_again(Endpoint to, std::string host);
+
+  asio::any_io_executor executor;
+  config::ClientOptions options;
+  Dialer* tunnel;
+  RouterParts parts;
+  Rules rules;
+  Learner learner;
+  std::set<std::string> contrasting;                    // hosts with a probe under way
+  std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
+  Clock::time_point last_extra_dial{};
+  TaskGroup background;
+
+ private:
+  asio::awaitable<void> conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
+                                 std::string host, std::string network);
+  bool may_dial_extra();
+};
+
+/// Ends a race in the background whatever way its owner ends.
+struct RaceEnd {
+  std::shared_ptr<RouterCore> core;
+  std::shared_ptr<Race> race;
+  ~RaceEnd() { core->background.spawn(core->aftermath(race, nullptr, {}, {})); }
+};
+
+}  // namespace surang::client

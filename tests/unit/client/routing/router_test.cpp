@@ -1,0 +1,420 @@
+// One connection and what it teaches: the race, the contrast rule, what may be repeated.
+#include <doctest.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "tests/unit/client/routing/scripted_world.hpp"
+
+using namespace surang;
+using namespace surang::client;
+using namespace surang::client::test;
+
+namespace {
+
+struct Visit {
+  error_code error;
+  std::string way;
+  std::chrono::milliseconds took{};
+  std::unique_ptr<ConnectionWatch> watch;
+  StreamPtr stream;
+};
+
+asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port = 443) {
+  const auto begun = Clock::now();
+  const Endpoint to(host, port);
+  auto opened = co_await router.open(to, std::move(flight));
+  Visit v;
+  v.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
+  if (opened) {
+    v.way = opened->way;
+    v.watch = std::move(opened->watch);
+    v.stream = std::move(opened->stream);
+  } else {
+    v.error = opened.error();
+  }
+  co_return v;
+}
+
+asio::awaitable<Visit> visit(Router& router, std::string host) {
+  auto flight = tls_probe_flight(host);
+  return visit(router, std::move(host), std::move(flight));
+}
+
+asio::awaitable<void> rest(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+// Runs `scenario` with a world and a router over a store in memory.
+void with_router(std::function<asio::awaitable<void>(World&, Router&)> scenario,
+                 config::ClientOptions options = quick_options(), bool tunnel = true,
+                 bool encrypted = false) {
+  surang::test::run([&](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io.get_executor());
+    world.with_encrypted = encrypted;
+    VerdictStore store({});
+    Router router(io.get_executor(), options, tunnel ? &world.tunnel_dialer() : nullptr, store,
+                  world.parts());
+    co_await scenario(world, router);
+    co_await router.stop();
+    co_await world.close();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a site that is not blocked never touches the tunnel") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    for (int i = 0; i < 20; ++i) {
+      const auto v = co_await visit(router, "open.example");
+      CHECK(v.way == "direct");
+    }
+    co_await rest(100ms);
+    CHECK(world.tunnel_dials.empty());
+    CHECK(router.convictions().empty());
+  });
+}
+
+TEST_CASE("every kind of block is passed on the first visit and remembered for the second") {
+  struct Row {
+    Shows shows;
+    const char* signal;
+    std::chrono::milliseconds at_most;  // the tests' hedge is 60 ms
+  };
+  for (const auto& row : {Row{Shows::syn_silence, "tcp_silence", 150ms}, Row{Shows::refused, "tcp_rst", 60ms},
+                          Row{Shows::icmp, "tcp_icmp", 60ms}, Row{Shows::reset, "tls_rst", 60ms},
+                          Row{Shows::fin, "tls_fin", 60ms}, Row{Shows::silent, "tls_silence", 150ms},
+                          Row{Shows::alert, "tls_alert", 60ms}, Row{Shows::rubbish, "tls_not_tls", 60ms}})
+    with_router([row](World& world, Router& router) -> asio::awaitable<void> {
+      world.direct["x.example"] = row.shows;
+      (void)co_await visit(router, "fine.example");
+      const auto first = co_await visit(router, "x.example");
+      INFO(std::string(row.signal));
+      CHECK(first.way == "tunnel");
+      CHECK(first.took < row.at_most);
+      const auto dials = world.direct_dials["x.example"];
+      const auto at_once = co_await visit(router, "x.example");  // while it is being confirmed
+      CHECK(at_once.way == "tunnel");
+      co_await rest(1000ms);
+      CHECK(router.convictions().size() == 1);
+      const auto why = router.why("x.example");
+      CHECK(why.at("signal").as_string() == row.signal);
+      CHECK(why.at("way").as_string() == "tunnel");
+      CHECK(why.at("evidence").as_array().size() == 2);
+      const auto looks = world.direct_dials["x.example"];
+      CHECK(looks <= dials + 1);
+      const auto second = co_await visit(router, "x.example");
+      CHECK(second.way == "tunnel");
+      CHECK(second.took < 40ms);
+      CHECK(world.direct_dials["x.example"] == looks);
+    });
+}
+
+TEST_CASE("a site that is merely slow is not convicted, and wins when it answers first") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["slow.example"] = Shows::slow;  // 120 ms: past the hedge, before the silence limit
+    const auto v = co_await visit(router, "slow.example");
+    CHECK(v.way == "tunnel");
+    co_await rest(400ms);
+    CHECK(router.convictions().empty());
+    world.tunnel["slow.example"] = Shows::silent;
+    CHECK((co_await visit(router, "slow.example")).way == "direct");
+    co_await rest(300ms);
+    CHECK(router.convictions().empty());
+  });
+}
+
+TEST_CASE("a site that is down is never convicted, in a thousand trials") {
+  auto options = quick_options();
+  options.total_budget = 400ms;
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        const Shows ways[] = {Shows::refused, Shows::reset, Shows::fin, Shows::alert, Shows::rubbish};
+        world.round_trip = 0ms;
+        for (int i = 0; i < 1000; ++i) {
+          const auto host = "down" + std::to_string(i % 7) + ".example";
+          world.direct[host] = ways[i % 5];
+          world.tunnel[host] = i % 5 < 3 ? Shows::down : ways[i % 5];
+          const auto v = co_await visit(router, host);
+          // An alert by both ways is the site's own and reaches the browser.
+          CHECK((i % 5 == 3 ? v.way == "direct" : bool(v.error)));
+        }
+        CHECK(router.convictions().empty());
+        world.direct["gone.example"] = Shows::syn_silence;
+        world.tunnel["gone.example"] = Shows::silent;
+        CHECK((co_await visit(router, "gone.example")).error);
+        CHECK(router.convictions().empty());
+      },
+      options);
+}
+
+TEST_CASE("a whole outage convicts nobody and dials little") {
+  auto options = quick_options();
+  options.total_budget = 500ms;
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        for (int i = 0; i < 30; ++i) {
+          const auto host = "site" + std::to_string(i) + ".com";
+          world.direct[host] = i % 2 ? Shows::refused : Shows::icmp;
+          world.tunnel[host] = Shows::dead;
+          CHECK((co_await visit(router, host)).error);
+        }
+        CHECK(router.convictions().empty());
+        int extra = 0;
+        for (const auto& [host, count] : world.tunnel_dials) extra += count;
+        CHECK(extra <= 18);  // 30 visits of half a second each: one dial a second, and the first few
+      },
+      options);
+}
+
+TEST_CASE("nothing is learnt without a link or across a change of network") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["x.example"] = Shows::silent;
+    world.link = false;
+    CHECK((co_await visit(router, "x.example")).way == "tunnel");
+    co_await rest(1s);
+    CHECK(router.convictions().empty());
+    world.link = true;
+    CHECK((co_await visit(router, "x.example")).way == "tunnel");
+    world.network = "elsewhere";
+    co_await rest(1s);
+    CHECK(router.convictions().empty());
+    // And a verdict holds on its own network only.
+    (void)co_await visit(router, "x.example");
+    co_await rest(1s);
+    CHECK(router.convictions().size() == 1);
+    world.network = "home";
+    CHECK(router.convictions().empty());
+    world.network = "elsewhere";
+    CHECK(router.convictions().size() == 1);
+  });
+}
+
+TEST_CASE("a failing tunnel convicts nobody, and direct still gets its time") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["slow.example"] = Shows::slow;
+    world.tunnel["slow.example"] = Shows::dead;
+    CHECK((co_await visit(router, "slow.example")).way == "direct");
+    world.direct["x.example"] = Shows::reset;
+    world.tunnel["x.example"] = Shows::dead;
+    CHECK((co_await visit(router, "x.example")).error == asio::error::connection_reset);
+    co_await rest(300ms);
+    CHECK(router.convictions().empty());
+  });
+}
+
+TEST_CASE("a POST reaches the origin once, and its failure teaches the retry") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["shop.example"] = Shows::reset;
+    auto post = http_flight("POST", "shop.example");
+    auto first = co_await visit(router, "shop.example", post, 80);
+    CHECK(first.way == "direct");
+    co_await rest(20ms);
+    first.watch->ended(0, false, asio::error::connection_reset);
+    co_await rest(200ms);
+    CHECK(world.posts["POST shop.example"] == 1);
+    CHECK(router.convictions().size() == 1);
+    auto again = co_await visit(router, "shop.example", post, 80);
+    CHECK(again.way == "tunnel");
+    co_await rest(20ms);
+    CHECK(world.posts["POST shop.example"] == 2);  // the retry is the browser's own
+  });
+}
+
+TEST_CASE("a POST that could not even connect goes on by the tunnel, once") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    for (const auto shows : {Shows::refused, Shows::syn_silence}) {
+      world.posts.clear();
+      const std::string host = shows == Shows::refused ? "a.example" : "b.example";
+      world.direct[host] = shows;
+      CHECK((co_await visit(router, host, http_flight("POST", host), 80)).way == "tunnel");
+      co_await rest(1200ms);
+      CHECK(world.posts["POST " + host] == 1);
+    }
+    CHECK(router.convictions().size() == 2);
+  });
+}
+
+TEST_CASE("a redirect to another site is believed when the tunnel sees it too") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["t.example"] = world.tunnel["t.example"] = Shows::block_page;
+    CHECK((co_await visit(router, "t.example", http_flight("GET", "t.example"), 80)).way == "direct");
+    co_await rest(100ms);
+    CHECK(router.convictions().empty());
+    world.direct["n.example"] = Shows::block_page;
+    CHECK((co_await visit(router, "n.example", http_flight("GET", "n.example"), 80)).way == "tunnel");
+    co_await rest(100ms);
+    CHECK(router.why("n.example").at("signal").as_string() == "http_redirect");
+  });
+}
+
+TEST_CASE("a lying name server is passed by encrypted DNS, or by the tunnel") {
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        const auto truth = asio::ip::make_address("93.184.7.7");
+        NameAnswer gone;
+        gone.error = make_error_code(Errc::name_not_found);
+        gone.doubt = Signal::dns_nxdomain;
+        NameAnswer bogon;
+        bogon.addresses.push_back(asio::ip::make_address("10.10.34.35"));
+        bogon.doubt = Signal::dns_bogon;
+        world.names["nx.example"] = gone;
+        world.names["bogon.example"] = bogon;
+        world.names["both.example"] = gone;
+        world.names["typo.example"] = gone;
+        world.names["intranet.example"] = bogon;
+        world.encrypted.emplace("nx.example", std::vector{truth});
+        world.encrypted.emplace("bogon.example", std::vector{truth});
+        world.encrypted.emplace("typo.example", make_error_code(Errc::name_not_found));
+        world.encrypted.emplace("intranet.example", make_error_code(Errc::name_not_found));
+        world.tunnel["typo.example"] = Shows::down;
+        world.at_address["10.10.34.35"] = Shows::syn_silence;
+
+        CHECK((co_await visit(router, "nx.example")).way == "direct with encrypted DNS");
+        CHECK((co_await visit(router, "both.example")).way == "tunnel");
+        CHECK((co_await visit(router, "typo.example")).error == Errc::name_not_found);
+        CHECK(!world.tunnel_dials.contains("typo.example"));
+        const auto hedged = co_await visit(router, "bogon.example");
+        CHECK(!hedged.error);
+        co_await rest(1000ms);
+        CHECK(router.why("nx.example").at("way").as_string() == "direct with encrypted DNS");
+        CHECK(router.why("both.example").at("way").as_string() == "tunnel");
+        CHECK(router.convictions().size() == 3);
+
+        // A private address that encrypted DNS does not contradict belongs to the network itself.
+        world.at_address.erase("10.10.34.35");
+        CHECK((co_await visit(router, "intranet.example")).way == "direct");
+        CHECK(world.trusted.contains("intranet.example"));
+      },
+      quick_options(), true, true);
+}
+
+TEST_CASE("without any bridge encrypted DNS still helps, and the rest fails as it would") {
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        world.direct["x.example"] = Shows::reset;
+        CHECK((co_await visit(router, "x.example")).error == asio::error::connection_reset);
+        CHECK((co_await visit(router, "fine.example")).way == "direct");
+        CHECK(router.convictions().empty());
+      },
+      quick_options(), false, true);
+}
+
+TEST_CASE("two hosts convict their domain, two names an address") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    for (const auto* host : {"a.blocked.com", "b.blocked.com", "c.blocked.com"})
+      world.direct[host] = Shows::silent;
+    (void)co_await visit(router, "a.blocked.com");
+    co_await rest(1s);
+    CHECK(router.convictions().size() == 1);
+    (void)co_await visit(router, "b.blocked.com");
+    co_await rest(1s);
+    CHECK(router.convictions().size() == 3);
+    CHECK((co_await visit(router, "c.blocked.com")).way == "tunnel");
+    CHECK(world.direct_dials["c.blocked.com"] == 0);
+    CHECK((co_await visit(router, "blocked.org")).way == "direct");
+
+    NameAnswer shared;
+    shared.addresses.push_back(asio::ip::make_address("93.184.9.9"));
+    world.at_address["93.184.9.9"] = Shows::refused;
+    for (const auto* host : {"one.net", "two.org", "three.com"}) world.names[host] = shared;
+    (void)co_await visit(router, "one.net");
+    (void)co_await visit(router, "two.org");
+    co_await rest(300ms);
+    const auto dials = world.direct_dials["93.184.9.9"];
+    CHECK((co_await visit(router, "three.com")).way == "tunnel");
+    CHECK(world.direct_dials["93.184.9.9"] == dials);
+  });
+}
+
+TEST_CASE("rules stand above everything") {
+  auto options = quick_options();
+  options.rules = {{config::RuleAction::never, "ads.example"},
+                   {config::RuleAction::always_tunnel, "work.example"},
+                   {config::RuleAction::always_direct, "bank.example"}};
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        CHECK(router.refuses(Endpoint("x.ads.example", 443)) == Errc::destination_denied);
+        CHECK(!router.refuses(Endpoint("fine.example", 443)));
+        CHECK((co_await visit(router, "ads.example")).error == Errc::destination_denied);
+        CHECK((co_await visit(router, "work.example")).way == "tunnel");
+        world.direct["bank.example"] = Shows::reset;
+        CHECK((co_await visit(router, "bank.example")).error);
+        CHECK(world.tunnel_dials.size() == 1);
+        world.tunnel["work.example"] = Shows::dead;
+        CHECK((co_await visit(router, "work.example")).error);
+        CHECK(world.direct_dials["work.example"] == 0);
+        world.direct["localhost"] = Shows::reset;
+        CHECK((co_await visit(router, "localhost")).error);
+        CHECK(router.convictions().empty());
+      },
+      options);
+}
+
+TEST_CASE("a convicted host with its tunnel down fails closed, unless the person chose otherwise") {
+  for (const bool open : {false, true}) {
+    auto options = quick_options();
+    if (open) options.on_tunnel_down = config::OnTunnelDown::direct;
+    with_router(
+        [open](World& world, Router& router) -> asio::awaitable<void> {
+          world.direct["x.example"] = Shows::reset;
+          (void)co_await visit(router, "x.example");
+          co_await rest(200ms);
+          world.direct["x.example"] = Shows::site;
+          world.tunnel["x.example"] = Shows::dead;
+          const auto v = co_await visit(router, "x.example");
+          CHECK((open ? v.way == "direct" : bool(v.error)));
+        },
+        options);
+  }
+}
+
+TEST_CASE("a verdict expires and the host is direct again") {
+  auto options = quick_options();
+  options.first_expiry = 2s;
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        world.direct["x.example"] = Shows::reset;
+        (void)co_await visit(router, "x.example");
+        co_await rest(100ms);
+        CHECK(router.convictions().size() == 1);
+        world.direct["x.example"] = Shows::site;
+        co_await rest(3000ms);
+        CHECK((co_await visit(router, "x.example")).way == "direct");
+      },
+      options);
+}
+
+TEST_CASE("a browser that leaves in the middle leaves nothing behind") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io.get_executor());
+    VerdictStore store({});
+    Router router(io.get_executor(), quick_options(), &world.tunnel_dialer(), store, world.parts());
+    world.direct["x.example"] = world.tunnel["x.example"] = Shows::silent;
+    for (const auto after : {0ms, 10ms, 100ms, 250ms}) {
+      TaskGroup browser(io.get_executor());
+      browser.spawn([](Router& r) -> asio::awaitable<void> { (void)co_await visit(r, "x.example"); }(router));
+      co_await rest(after);
+      browser.cancel();
+      co_await browser.join();
+    }
+    co_await router.stop();
+    CHECK(router.convictions().empty());
+    co_await world.close();
+  });
+}
+
+TEST_CASE("check shows what each way does now and learns nothing") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["x.example"] = Shows::reset;
+    const auto report = co_await router.check("x.example");
+    const auto& ways = report.at("ways").as_array();
+    CHECK(ways.size() == 2);
+    CHECK(ways[0].at("works").as_bool() == false);
+    CHECK(ways[0].at("signal").as_string() == "tls_rst");
+    CHECK(ways[1].at("works").as_bool());
+    CHECK(router.convictions().empty());
+    CHECK((co_await router.check("not a host")).contains("error"));
+  });
+}

@@ -1,0 +1,87 @@
+// A world for the router in one process: sites behave as scripted, seen directly and through a tunnel, over
+// memory streams. Round trips are timers, so that a test is over in the time that its silences take.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "client/detection/probe_flight.hpp"
+#include "client/routing/router.hpp"
+#include "tests/support/memory_stream.hpp"
+#include "tests/support/run.hpp"
+#include "transports/core/task_group.hpp"
+
+namespace surang::client::test {
+
+using namespace std::chrono_literals;
+
+/// What one way shows of a site.
+enum class Shows {
+  site,         ///< answers
+  slow,         ///< answers after 700 ms
+  syn_silence,  ///< never connects
+  refused,      ///< RST to the SYN
+  icmp,
+  reset,   ///< RST after the flight
+  fin,     ///< FIN after the flight
+  silent,  ///< nothing after the flight
+  alert,
+  rubbish,
+  block_page,
+  down,  ///< through a tunnel: Errc::destination_refused
+  dead,  ///< through a tunnel: the tunnel itself fails
+};
+
+class World {
+ public:
+  explicit World(asio::any_io_executor executor) : executor_(executor), tasks_(executor) {}
+
+  std::map<std::string, Shows> direct, tunnel;  // by host; missing: site
+  std::map<std::string, NameAnswer> names;      // the system's answers; missing: 93.184.1.x
+  std::map<std::string, Result<std::vector<asio::ip::address>>> encrypted;  // missing: unreachable
+  std::map<std::string, Shows> at_address;  // overrides `direct` for an address
+  std::string network = "home";
+  bool link = true;
+  bool with_encrypted = false;
+  std::chrono::milliseconds round_trip{2};
+
+  // What happened.
+  std::map<std::string, int> direct_dials, tunnel_dials;
+  std::map<std::string, int> posts;  // flights that arrived at the site, by first word and host
+  std::set<std::string> trusted;
+
+  RouterParts parts();
+  Dialer& tunnel_dialer() { return tunnel_; }
+  asio::awaitable<void> close();
+
+ private:
+  struct ScriptedNames;
+  struct ScriptedConnector;
+  class ScriptedTunnel : public Dialer {
+   public:
+    explicit ScriptedTunnel(World& w) : world_(w) {}
+    asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
+
+   private:
+    World& world_;
+  };
+  friend class ScriptedTunnel;
+
+  asio::awaitable<void> play(std::shared_ptr<Stream> site, Shows shows, std::string host);
+  asio::awaitable<void> pause(std::chrono::milliseconds time);
+  StreamPtr open(Shows shows, const std::string& host);
+  asio::ip::address address_of(const std::string& host);
+
+  asio::any_io_executor executor_;
+  TaskGroup tasks_;
+  ScriptedTunnel tunnel_{*this};
+  std::map<std::string, asio::ip::address> addresses_;
+};
+
+/// A GET or POST of a browser.
+FirstFlight http_flight(const std::string& method, const std::string& host);
+/// Short times, so that tests are quick: hedge 60 ms, silence 150 ms.
+config::ClientOptions quick_options();
+
+}  // namespace surang::client::test

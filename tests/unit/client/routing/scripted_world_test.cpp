@@ -1,0 +1,215 @@
+// The scripted world itself, and the one test that it is what it says.
+#include "tests/unit/client/routing/scripted_world.hpp"
+
+#include <doctest.h>
+
+#include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "transports/tls/client_hello.hpp"
+
+namespace surang::client::test {
+namespace {
+
+// Fails at the first read, as a tunnel's Stream does when the bridge reports on the destination.
+class FailedStream final : public Stream {
+ public:
+  FailedStream(asio::any_io_executor e, error_code error, std::chrono::milliseconds after)
+      : executor_(e), error_(error), after_(after) {}
+  asio::any_io_executor executor() override { return executor_; }
+  Result<std::size_t> try_read(asio::mutable_buffer) override { return ready_ ? error_ : Errc::would_block; }
+  asio::awaitable<Result<void>> wait_readable() override {
+    asio::steady_timer timer(executor_, after_);
+    co_await timer.async_wait(asio::use_awaitable);
+    ready_ = true;
+    co_return Result<void>{};
+  }
+  asio::awaitable<Result<void>> write_all(asio::const_buffer) override { co_return Result<void>{}; }
+  asio::awaitable<Result<void>> shutdown_write() override { co_return Result<void>{}; }
+  void close(bool) noexcept override {}
+
+ private:
+  asio::any_io_executor executor_;
+  error_code error_;
+  std::chrono::milliseconds after_;
+  bool ready_ = false;
+};
+
+std::vector<std::uint8_t> server_hello(const std::vector<std::uint8_t>& session_id) {
+  std::vector<std::uint8_t> body{3, 3};
+  body.insert(body.end(), 32, 7);
+  body.push_back(static_cast<std::uint8_t>(session_id.size()));
+  body.insert(body.end(), session_id.begin(), session_id.end());
+  for (const int b : {0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 3, 4}) body.push_back(static_cast<std::uint8_t>(b));
+  const auto size = body.size();
+  std::vector<std::uint8_t> record{
+      22, 3, 3, 0, static_cast<std::uint8_t>(size + 4), 2, 0, 0, static_cast<std::uint8_t>(size)};
+  record.insert(record.end(), body.begin(), body.end());
+  return record;
+}
+
+}  // namespace
+
+struct World::ScriptedNames : Names {
+  explicit ScriptedNames(World& w) : world(w) {}
+  World& world;
+  asio::awaitable<NameAnswer> system(std::string host) override {
+    if (const auto it = world.names.find(host); it != world.names.end()) co_return it->second;
+    NameAnswer answer;
+    answer.addresses.push_back(world.address_of(host));
+    co_return answer;
+  }
+  asio::awaitable<Result<std::vector<asio::ip::address>>> encrypted(std::string host) override {
+    co_await world.pause(world.round_trip * 3);
+    if (const auto it = world.encrypted.find(host); it != world.encrypted.end()) co_return it->second;
+    co_return make_error_code(Errc::no_route);
+  }
+  bool has_encrypted() const noexcept override { return world.with_encrypted; }
+  void trust(const std::string& host) override { world.trusted.insert(host); }
+};
+
+struct World::ScriptedConnector : Connector {
+  explicit ScriptedConnector(World& w) : world(w) {}
+  World& world;
+  asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses, std::uint16_t port,
+                                             std::vector<ConnectAttempt>* attempts) override {
+    std::string host = addresses.front().to_string();
+    for (const auto& [name, address] : world.addresses_)
+      if (address == addresses.front()) host = name;
+    ++world.direct_dials[host];
+    auto shows = world.direct.contains(host) ? world.direct[host] : Shows::site;
+    if (const auto it = world.at_address.find(addresses.front().to_string()); it != world.at_address.end())
+      shows = it->second;
+    error_code error;
+    if (shows == Shows::syn_silence) {
+      co_await world.pause(10s);
+      error = make_error_code(Errc::timed_out);
+    } else {
+      co_await world.pause(world.round_trip);
+      if (shows == Shows::refused || shows == Shows::down) error = asio::error::connection_refused;
+      if (shows == Shows::icmp) error = asio::error::host_unreachable;
+    }
+    if (attempts) attempts->push_back({{addresses.front(), port}, error, world.round_trip});
+    if (error) co_return error;
+    co_return world.open(shows, host);
+  }
+};
+
+asio::awaitable<Result<StreamPtr>> World::ScriptedTunnel::dial(Endpoint to) {
+  ++world_.tunnel_dials[to.host()];
+  const auto shows = world_.tunnel.contains(to.host()) ? world_.tunnel[to.host()] : Shows::site;
+  if (shows == Shows::dead) co_return make_error_code(Errc::no_route);
+  if (shows == Shows::down)
+    co_return std::make_unique<FailedStream>(world_.executor_, Errc::destination_refused,
+                                             2 * world_.round_trip);
+  co_return world_.open(shows, to.host());
+}
+
+asio::awaitable<void> World::pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(executor_, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+StreamPtr World::open(Shows shows, const std::string& host) {
+  auto [near, far] = surang::test::memory_stream_pair(executor_);
+  tasks_.spawn(play(std::shared_ptr<Stream>(std::move(far)), shows, host));
+  return std::move(near);
+}
+
+asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std::string host) {
+  std::vector<std::uint8_t> flight(16 * 1024);
+  const auto n = co_await site->read_some(asio::buffer(flight));
+  if (!n || *n == 0) co_return;
+  flight.resize(*n);
+  const std::string text(flight.begin(), flight.end());
+  const bool http = text.starts_with("GET") || text.starts_with("HEAD") || text.starts_with("POST");
+  if (http) ++posts[text.substr(0, text.find(' ')) + " " + host];
+  co_await pause(round_trip);
+  if (shows == Shows::slow) co_await pause(120ms);
+  if (shows == Shows::reset) co_return site->close(true);
+  if (shows == Shows::fin) co_return site->close(false);
+  std::vector<std::uint8_t> answer;
+  const auto say = [&](std::string_view words) { answer.assign(words.begin(), words.end()); };
+  if (shows == Shows::alert) {
+    answer = {21, 3, 3, 0, 2, 2, 40};
+  } else if (shows == Shows::rubbish) {
+    say("* OK welcome\r\n");
+  } else if (shows == Shows::block_page) {
+    say("HTTP/1.1 302 Found\r\nLocation: http://blocked.isp.example/\r\nContent-Length: 0\r\n\r\n");
+  } else if (http) {
+    say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  } else {
+    tls::ClientHello hello;
+    if (tls::parse_client_hello(flight, hello) == tls::HelloState::complete)
+      answer = server_hello(hello.session_id);
+  }
+  if (shows != Shows::silent) (void)co_await site->write_all(asio::buffer(answer));
+  // Stays open until the other end goes.
+  std::array<std::uint8_t, 512> rest;
+  for (;;) {
+    const auto more = co_await site->read_some(asio::buffer(rest));
+    if (!more || *more == 0) break;
+  }
+}
+
+asio::ip::address World::address_of(const std::string& host) {
+  if (!addresses_.contains(host)) {
+    const auto last = static_cast<std::uint32_t>(addresses_.size() + 1);
+    addresses_[host] = asio::ip::make_address_v4(0x5DB80100U + last);
+  }
+  return addresses_[host];
+}
+
+RouterParts World::parts() {
+  RouterParts p;
+  p.names = std::make_unique<ScriptedNames>(*this);
+  p.connector = std::make_unique<ScriptedConnector>(*this);
+  p.network = [this] { return NetworkIdentity{network, link}; };
+  p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
+  return p;
+}
+
+asio::awaitable<void> World::close() {
+  tasks_.cancel();
+  co_await tasks_.join();
+}
+
+FirstFlight http_flight(const std::string& method, const std::string& host) {
+  FirstFlight flight;
+  flight.kind = FirstFlight::Kind::http;
+  flight.host = host;
+  flight.method = method;
+  flight.replayable = method != "POST";
+  const auto text = method + " / HTTP/1.1\r\nHost: " + host + "\r\n" +
+                    (method == "POST" ? "Content-Length: 2\r\n\r\nhi" : "\r\n");
+  flight.bytes.assign(text.begin(), text.end());
+  return flight;
+}
+
+config::ClientOptions quick_options() {
+  config::ClientOptions options;
+  options.hedge_delay = 60ms;
+  options.handshake_silence = 150ms;
+  options.total_budget = 3s;
+  options.first_expiry = 60s;
+  options.background_probes = false;
+  return options;
+}
+
+TEST_CASE("the scripted world answers a hello as a site does") {
+  const auto flight = tls_probe_flight("a.example");
+  const auto question = question_of(flight);
+  CHECK(!question.session_id.empty());
+  const auto good = server_hello(question.session_id);
+  CHECK(judge_first_answer(question, good, false).state == FirstAnswer::State::valid);
+  for (std::size_t n = 0; n < good.size(); ++n)
+    CHECK(judge_first_answer(question, std::span(good).first(n), false).state ==
+          FirstAnswer::State::need_more);
+  auto other = good;
+  other[50] ^= 1;  // within the echoed session id
+  CHECK(judge_first_answer(question, other, false).state == FirstAnswer::State::invalid);
+}
+
+}  // namespace surang::client::test
