@@ -29,5 +29,8 @@ bool valid_rule_pattern(std::string_view pattern);
 /// Adds to the file, keeping all that is there (comments too); made when missing (0600), replaced atomically.
 Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why);
 Result<void> append_rule(const std::filesystem::path& file, const Rule& rule, std::string& why);
+/// Takes the [[rule]] sections with that pattern out, keeping all else; how many there were.
+Result<std::size_t> remove_rule(const std::filesystem::path& file, const std::string& pattern,
+                                std::string& why);
 
 }  // namespace surang::config
