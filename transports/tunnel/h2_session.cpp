@@ -148,12 +148,16 @@ bool H2Session::take_input(std::span<const std::uint8_t> bytes) {
   }
   hand_over_requests();
   end_if_drained();
-  if (!nghttp2_session_want_read(h2_) && !muted_) {  // nghttp2 has given up on the peer, or all is done
-    if (!draining_ && !result_) result_ = make_error_code(Errc::protocol);
-    ending_ = true;
-  }
+  end_if_given_up();
   if (ending_ || nghttp2_session_want_write(h2_)) kick();
   return !finished_;
+}
+
+// nghttp2 reads no more once it has said GOAWAY to a peer that broke the rules.
+void H2Session::end_if_given_up() {
+  if (muted_ || ending_ || nghttp2_session_want_read(h2_)) return;
+  if (!draining_ && !result_) result_ = make_error_code(Errc::protocol);
+  ending_ = true;
 }
 
 void H2Session::hand_over_requests() {
@@ -193,6 +197,7 @@ asio::awaitable<void> H2Session::write_loop() {
     batch_ = nullptr;
     if (n < 0) co_return finish(make_error_code(Errc::protocol));
     end_if_drained();
+    end_if_given_up();
     if (batch.size == 0) {
       if (ending_) co_return finish(result_);
       co_await write_wanted_.wait(executor_);

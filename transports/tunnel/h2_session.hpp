@@ -120,6 +120,7 @@ class H2Session {
   void finish(error_code why) noexcept;
   void kick() noexcept { write_wanted_.notify(); }
   void end_if_drained();
+  void end_if_given_up();
   Clock::duration tick() const noexcept;
   void check_limits(Clock::time_point now);
 

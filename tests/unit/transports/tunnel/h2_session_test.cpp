@@ -1,0 +1,373 @@
+// The session alone: what strangers' frames do to the acceptor, windows, PINGs.
+#include <doctest.h>
+
+#include <boost/asio/error.hpp>
+#include <deque>
+
+#include "tests/support/h2_frames.hpp"
+#include "tests/support/run.hpp"
+#include "tests/support/tunnel_rig.hpp"
+#include "transports/core/buffer.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tunnel/h2_session.hpp"
+#include "transports/tunnel/proof.hpp"
+
+using namespace surang;
+using namespace surang::tunnel;
+using namespace std::chrono_literals;
+using test::h2::field;
+using test::h2::frame;
+
+namespace {
+
+// The acceptor alone, with a hand-made client at its other end.
+struct RawClient {
+  explicit RawClient(asio::any_io_executor executor, const ServeLimits& serve_limits = {})
+      : egress(executor), limits(serve_limits), tasks(executor) {
+    auto [near, far] = test::memory_stream_pair(executor);
+    stream = std::move(near);
+    tasks.spawn(serve_it(std::move(far)));
+  }
+
+  asio::awaitable<void> serve_it(StreamPtr far) {
+    Authenticated peer;
+    peer.stream = std::move(far);
+    const auto result =
+        co_await serve(std::move(peer), UserKey{}, egress, limits, counters, user_bytes, drain);
+    ended = true;
+    if (!result) error = result.error();
+  }
+
+  asio::awaitable<void> send(std::string bytes) { (void)co_await stream->write_all(asio::buffer(bytes)); }
+
+  /// Everything that comes until the other end closes, or nothing comes for a while.
+  asio::awaitable<std::string> all() {
+    std::string text;
+    char buffer[4096];
+    for (;;) {
+      const auto n = co_await with_timeout(150ms, stream->read_some(asio::buffer(buffer)));
+      if (!n || *n == 0) co_return text;
+      text.append(buffer, *n);
+    }
+  }
+
+  asio::awaitable<void> close() {
+    stream->close();
+    tasks.cancel();
+    co_await tasks.join();
+    egress.tasks.cancel();
+    co_await egress.tasks.join();
+  }
+
+  test::ScriptedEgress egress;
+  ServeLimits limits;
+  ServeCounters counters;
+  std::atomic<std::uint64_t> user_bytes{0};
+  std::atomic<bool> drain{false};
+  bool ended = false;
+  error_code error;
+  StreamPtr stream;
+  TaskGroup tasks;
+};
+
+std::string proof_field() {
+  return field("proxy-authorization", make_proof(UserKey{}, ChannelBinding{}));
+}
+
+std::string connect_request(std::uint32_t id, std::string_view host, bool proof = false) {
+  return frame(1, 4, id,
+               field(":method", "CONNECT") + field(":authority", host) + (proof ? proof_field() : ""));
+}
+
+std::string opening(bool proof = true) {
+  return std::string(test::h2::kPreface) + frame(4, 0, 0, "") + connect_request(1, "echo.test:443", proof);
+}
+
+std::string rst(std::uint32_t id) {
+  return frame(3, 0, id, std::string("\0\0\0\x08", 4));
+}
+
+}  // namespace
+
+TEST_CASE("requests other than CONNECT host:port are refused without effect") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RawClient client(io.get_executor());
+    co_await client.send(opening());
+    const auto get = field(":method", "GET") + field(":scheme", "https") + field(":authority", "a.test") +
+                     field(":path", "/");
+    co_await client.send(frame(1, 5, 3, get));
+    const auto answers = test::h2::statuses(co_await client.all());
+    CHECK(answers.at(1) == "200");
+    CHECK(answers.at(3) == "405");
+    CHECK(client.egress.dials == 1);
+    CHECK_FALSE(client.ended);
+    co_await client.close();
+  });
+}
+
+TEST_CASE("every malformed authority gets 400") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RawClient client(io.get_executor());
+    co_await client.send(opening());
+    std::uint32_t id = 3;
+    for (const auto* bad : {":443", "a.test", "a.test:0", "a.test:70000", "[::1:1", "a..test:1"}) {
+      co_await client.send(connect_request(id, bad));
+      id += 2;
+    }
+    const auto answers = test::h2::statuses(co_await client.all());
+    for (std::uint32_t i = 3; i < id; i += 2) {
+      REQUIRE(answers.contains(i));
+      CHECK(answers.at(i) == "400");
+    }
+    CHECK(client.egress.dials == 1);
+    co_await client.close();
+  });
+}
+
+TEST_CASE("without a proof nothing is ever said") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    for (const auto& start : {opening(false), std::string(test::h2::kPreface) + frame(4, 0, 0, "") +
+                                                  frame(6, 0, 0, "12345678")}) {
+      RawClient client(io.get_executor());
+      co_await client.send(start);
+      CHECK((co_await client.all()).empty());
+      co_await client.send(connect_request(3, "echo.test:443", true));
+      co_await client.send("garbage that is no HTTP/2 at all");
+      if (start == opening(false)) {
+        CHECK((co_await client.all()).empty());
+        CHECK(client.counters.refused_proof == 1);
+        CHECK(client.egress.dials == 0);
+        CHECK_FALSE(client.ended);
+      }
+      co_await client.close();
+    }
+  });
+}
+
+TEST_CASE("floods are cut and counted") {
+  struct Flood {
+    std::string name;
+    std::string frames;
+  };
+  Flood floods[6] = {{"PING", {}},       {"SETTINGS", {}}, {"RST_STREAM", {}},
+                     {"empty DATA", {}}, {"PRIORITY", {}}, {"CONTINUATION", {}}};
+  for (int i = 0; i < 400; ++i) floods[0].frames += frame(6, 0, 0, "12345678");
+  for (int i = 0; i < 100; ++i) floods[1].frames += frame(4, 0, 0, "");
+  for (std::uint32_t i = 0; i < 2100; ++i)
+    floods[2].frames += connect_request(3 + 2 * i, "slow.test:1") + rst(3 + 2 * i);
+  for (int i = 0; i < 1100; ++i) floods[3].frames += frame(0, 0, 1, "");
+  for (int i = 0; i < 10100; ++i) floods[4].frames += frame(2, 0, 1, std::string("\0\0\0\0\x10", 5));
+  floods[5].frames = frame(1, 0, 3, field(":method", "CONNECT"));
+  for (int i = 0; i < 100; ++i) floods[5].frames += frame(9, 0, 3, "");
+  for (const auto& flood : floods) {
+    test::run([flood](asio::io_context& io) -> asio::awaitable<void> {
+      RawClient client(io.get_executor());
+      co_await client.send(opening());
+      co_await client.send(flood.frames);
+      for (int i = 0; i < 20 && !client.ended; ++i) {
+        (void)co_await client.all();
+        co_await test::sleep_for(1ms);
+      }
+      CHECK_MESSAGE(client.ended, flood.name);
+      CHECK_MESSAGE(client.error == Errc::limit, flood.name << ": " << client.error.message());
+      CHECK_MESSAGE(client.counters.refused_flood == 1, flood.name);
+      co_await client.close();
+    });
+  }
+}
+
+TEST_CASE("too many streams and too large headers are refused one by one") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    ServeLimits limits;
+    limits.max_streams = 4;
+    limits.max_header_bytes = 2000;
+    RawClient client(io.get_executor(), limits);
+    co_await client.send(opening());
+    for (std::uint32_t id = 3; id < 21; id += 2) co_await client.send(connect_request(id, "echo.test:443"));
+    const auto got = co_await client.all();
+    CHECK(test::h2::statuses(got).size() == 4);
+    CHECK(client.counters.refused_limit == 6);
+    CHECK(client.egress.dials == 4);
+    co_await client.send(rst(1));
+    co_await client.send(frame(1, 4, 21,
+                               field(":method", "CONNECT") + field(":authority", "echo.test:443") +
+                                   field("x", std::string(3000, 'x'))));
+    (void)co_await client.all();
+    CHECK(client.counters.refused_limit == 7);
+    CHECK(client.egress.dials == 4);
+    CHECK_FALSE(client.ended);
+    co_await client.close();
+  });
+}
+
+TEST_CASE("bytes that are no HTTP/2 end the session") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RawClient client(io.get_executor());
+    co_await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    CHECK((co_await client.all()).empty());
+    CHECK(client.ended);
+    CHECK(client.error == Errc::protocol);
+    co_await client.close();
+  });
+}
+
+TEST_CASE("data for a stream that the bridge has closed is reset, not kept") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RawClient client(io.get_executor());
+    co_await client.send(opening());
+    co_await client.send(connect_request(3, "refused.test:1"));
+    (void)co_await client.all();
+    co_await client.send(frame(0, 0, 3, std::string(1000, 'x')));
+    const auto got = co_await client.all();
+    bool reset = false;
+    test::h2::each(got, [&](const test::h2::Seen& f) { reset |= f.type == 3 && f.stream == 3; });
+    CHECK(reset);
+    co_await client.close();
+  });
+}
+
+TEST_CASE("the first frames are padded, by another measure in every session") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    std::vector<std::size_t> pads;
+    for (int i = 0; i < 8; ++i) {
+      RawClient client(io.get_executor());
+      co_await client.send(opening());
+      for (int k = 0; k < 12; ++k) {
+        co_await client.send(frame(0, 0, 1, "x"));
+        co_await test::sleep_for(1ms);
+      }
+      int padded = 0;
+      const auto got = co_await client.all();
+      test::h2::each(got, [&](const test::h2::Seen& f) {
+        if (f.type > 1 || (f.flags & 8) == 0) return;
+        ++padded;
+        if (padded == 1) pads.push_back(f.payload.size());
+      });
+      CHECK(padded == 8);
+      co_await client.close();
+    }
+    std::sort(pads.begin(), pads.end());
+    CHECK(std::unique(pads.begin(), pads.end()) - pads.begin() > 3);
+  });
+}
+
+namespace {
+
+// What enters one end leaves the other after `delay`, at any rate.
+asio::awaitable<void> delay_line(Stream& from, Stream& to, std::chrono::milliseconds delay) {
+  struct Piece {
+    std::chrono::steady_clock::time_point due;
+    std::string bytes;
+  };
+  std::deque<Piece> pieces;
+  std::string buffer(256 * 1024, '\0');
+  for (;;) {
+    const auto n = from.try_read(asio::buffer(buffer));
+    if (n && *n > 0) pieces.push_back({std::chrono::steady_clock::now() + delay, buffer.substr(0, *n)});
+    if ((n && *n == 0) || (!n && n.error() != Errc::would_block)) co_return;
+    while (!pieces.empty() && pieces.front().due <= std::chrono::steady_clock::now()) {
+      if (!co_await to.write_all(asio::buffer(pieces.front().bytes))) co_return;
+      pieces.pop_front();
+    }
+    co_await test::sleep_for(500us);
+  }
+}
+
+struct Accepting : H2Observer {
+  void on_request(H2Request, std::unique_ptr<H2Stream> stream) override {
+    stream->accept();
+    streams.push_back(std::move(stream));
+  }
+  std::vector<std::unique_ptr<H2Stream>> streams;
+};
+
+asio::awaitable<void> note_end(H2Session& session, std::optional<error_code>& end) {
+  end = co_await session.run();
+}
+
+asio::awaitable<void> pour(Stream& to, const bool& stop) {
+  ScratchBuffer scratch;
+  std::fill_n(scratch.data(), ScratchBuffer::kSize, 0);
+  while (!stop && co_await to.write_all(scratch.all())) {
+  }
+}
+
+}  // namespace
+
+TEST_CASE("windows grow with the bandwidth-delay product, only where a reader reads") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    const auto ex = io.get_executor();
+    auto [a, a_line] = test::memory_stream_pair(ex, SIZE_MAX, 64 << 20);
+    auto [b, b_line] = test::memory_stream_pair(ex, SIZE_MAX, 64 << 20);
+    H2Options client_options, server_options;
+    server_options.server = true;
+    Accepting accepting;
+    H2Session client(std::move(a), client_options, nullptr);
+    H2Session server(std::move(b), server_options, &accepting);
+    TaskGroup tasks(ex);
+    std::optional<error_code> client_end, server_end;
+    tasks.spawn(delay_line(*a_line, *b_line, 20ms));
+    tasks.spawn(delay_line(*b_line, *a_line, 20ms));
+    tasks.spawn(note_end(client, client_end));
+    tasks.spawn(note_end(server, server_end));
+    auto fast = client.connect("a.test:1");
+    auto stalled = client.connect("b.test:1");
+    while (accepting.streams.size() < 2) co_await test::sleep_for(5ms);
+    bool stop = false;
+    TaskGroup pouring(ex);
+    for (auto& stream : accepting.streams) pouring.spawn(pour(*stream, stop));
+    std::uint64_t got = 0;
+    ScratchBuffer scratch;
+    const auto began = std::chrono::steady_clock::now();
+    while (client.stream_window_of(*fast) < 8 << 20 && std::chrono::steady_clock::now() - began < 10s) {
+      const auto n = co_await fast->read_some(scratch.all());
+      REQUIRE(n.has_value());
+      got += *n;
+    }
+    CHECK(client.stream_window_of(*fast) >= 8 << 20);
+    CHECK(client.stream_window_of(*stalled) == 1 << 20);
+    CHECK(client.rtt() >= 40ms);
+    stop = true;
+    pouring.cancel();
+    co_await pouring.join();
+    fast.reset();
+    stalled.reset();
+    accepting.streams.clear();
+    tasks.cancel();
+    co_await tasks.join();
+  });
+}
+
+TEST_CASE("an open stream is kept alive by PING, and a silent peer is noticed") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    const auto ex = io.get_executor();
+    auto [a, b] = test::memory_stream_pair(ex);
+    H2Options options;
+    options.keep_alive = 40ms;
+    options.dead_peer_limit = 200ms;
+    H2Session client(std::move(a), options, nullptr);
+    auto server_options = H2Options{};
+    server_options.server = true;
+    Accepting accepting;
+    std::optional<error_code> client_end, server_end;
+    TaskGroup tasks(ex), server_task(ex);
+    H2Session server(std::move(b), server_options, &accepting);
+    tasks.spawn(note_end(client, client_end));
+    server_task.spawn(note_end(server, server_end));
+    auto stream = client.connect("a.test:1");
+    co_await test::sleep_for(500ms);
+    CHECK_FALSE(client_end);
+    CHECK(client.rtt().count() > 0);
+    server.mute();  // from now on it reads and says nothing
+    co_await test::sleep_for(400ms);
+    REQUIRE(client_end);
+    CHECK(*client_end == Errc::timed_out);
+    char byte;
+    CHECK((co_await stream->read_some(asio::buffer(&byte, 1))).error() == Errc::timed_out);
+    stream.reset();
+    accepting.streams.clear();
+    server_task.cancel();
+    co_await server_task.join();
+    co_await tasks.join();
+  });
+}

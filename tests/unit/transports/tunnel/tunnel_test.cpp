@@ -1,0 +1,492 @@
+// The tunnel from its dialer to its acceptor, over memory streams.
+#include <doctest.h>
+
+#include "tests/support/run.hpp"
+#include "tests/support/tunnel_rig.hpp"
+#include "transports/core/timeout.hpp"
+
+using namespace surang;
+using namespace std::chrono_literals;
+using test::Rig;
+using test::RigOptions;
+
+namespace {
+
+RigOptions with_chunk(std::size_t chunk) {
+  RigOptions options;
+  options.chunk = chunk;
+  return options;
+}
+
+asio::awaitable<StreamPtr> must_dial(Rig& rig, std::string host) {
+  auto stream = co_await rig.dialer.dial(Endpoint(host, 443));
+  REQUIRE(stream.has_value());
+  co_return std::move(*stream);
+}
+
+asio::awaitable<std::string> read_all(Stream& stream) {
+  std::string text;
+  char buffer[1000];
+  for (;;) {
+    const auto n = co_await stream.read_some(asio::buffer(buffer));
+    if (!n) co_return text + "!" + n.error().message();
+    if (*n == 0) co_return text;
+    text.append(buffer, *n);
+  }
+}
+
+asio::awaitable<error_code> first_error(Stream& stream) {
+  char byte;
+  const auto n = co_await stream.read_some(asio::buffer(&byte, 1));
+  co_return n ? error_code() : n.error();
+}
+
+asio::awaitable<void> count_down(int& left, asio::awaitable<void> task) {
+  co_await std::move(task);
+  --left;
+}
+
+asio::awaitable<void> until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 5000 && !condition(); ++i) co_await test::sleep_for(1ms);
+  CHECK(condition());
+}
+
+}  // namespace
+
+TEST_CASE("a tunnel carries bytes and both half-closes") {
+  for (const std::size_t chunk : {std::size_t{1}, std::size_t{7}, SIZE_MAX})
+    test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {
+      Rig rig(io.get_executor(), with_chunk(chunk));
+      auto stream = co_await must_dial(rig, "echo.test");
+      const std::string text(5000, 'x');
+      CHECK((co_await stream->write_all(asio::buffer(text))).has_value());
+      CHECK((co_await stream->shutdown_write()).has_value());
+      CHECK((co_await read_all(*stream)) == text);
+      CHECK((co_await read_all(*stream)) == "");
+      auto second = co_await must_dial(rig, "sink.test");
+      co_await test::send_pattern(*second, 70'000);
+      CHECK((co_await read_all(*second)) == "ok 70000");
+      CHECK(rig.connects == 1);
+      CHECK(rig.dialer.status().live);
+      stream.reset();
+      second.reset();
+      co_await until([&] { return rig.dialer.status().open_streams == 0; });
+      CHECK(rig.counters.streams == 2);
+      CHECK(rig.counters.bytes_up == 75'000);
+      CHECK(rig.user_bytes == 75'000 + 5000 + 8);
+      co_await rig.close();
+    });
+}
+
+TEST_CASE("the first flight of a new session carries the first bytes") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    auto stream = co_await must_dial(rig, "echo.test");
+    const std::string hello(517, 'h');
+    CHECK((co_await stream->write_all(asio::buffer(hello))).has_value());
+    co_await test::sleep_for(10ms);
+    CHECK(rig.first_write > 517 + 100);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("what the egress says reaches the caller") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    const std::pair<const char*, Errc> expected[] = {{"refused.test", Errc::destination_refused},
+                                                     {"nowhere.test", Errc::destination_not_found},
+                                                     {"denied.test", Errc::destination_denied},
+                                                     {"late.test", Errc::destination_timed_out},
+                                                     {"unreachable.test", Errc::destination_unreachable}};
+    for (const auto& [host, errc] : expected) {
+      auto stream = co_await must_dial(rig, host);
+      (void)co_await stream->write_all(asio::buffer("optimistic", 10));
+      const auto error = co_await first_error(*stream);
+      CHECK_MESSAGE(error == errc, host << ": " << error.message());
+      CHECK((co_await stream->write_all(asio::buffer("x", 1))).error() == errc);
+    }
+    auto stream = co_await must_dial(rig, "reset.test");
+    (void)co_await stream->write_all(asio::buffer("x", 1));
+    CHECK((co_await first_error(*stream)) == asio::error::connection_reset);
+    CHECK(rig.counters.refused_destination == 5);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a hundred megabytes each way arrive as they were sent") {
+  test::run(
+      [](asio::io_context& io) -> asio::awaitable<void> {
+        constexpr std::uint64_t size = 100'000'000;
+        Rig rig(io.get_executor());
+        rig.egress.source_bytes = size;
+        auto down = co_await must_dial(rig, "source.test");
+        auto up = co_await must_dial(rig, "sink.test");
+        TaskGroup group(io.get_executor());
+        int left = 1;
+        group.spawn(count_down(left, test::send_pattern(*up, size)));
+        CHECK((co_await test::check_pattern(*down)) == static_cast<std::int64_t>(size));
+        CHECK((co_await read_all(*up)) == "ok " + std::to_string(size));
+        CHECK(left == 0);
+        CHECK(rig.counters.bytes_up == size);
+        co_await rig.close();
+      },
+      120s);
+}
+
+namespace {
+
+asio::awaitable<void> echo_once(Rig& rig, int number) {
+  auto stream = co_await must_dial(rig, "echo.test");
+  const std::string text = "stream number " + std::to_string(number);
+  CHECK((co_await stream->write_all(asio::buffer(text))).has_value());
+  CHECK((co_await stream->shutdown_write()).has_value());
+  CHECK((co_await read_all(*stream)) == text);
+}
+
+}  // namespace
+
+TEST_CASE("a thousand streams share one session") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    TaskGroup group(io.get_executor());
+    int left = 1000;
+    for (int i = 0; i < 1000; ++i) group.spawn(count_down(left, echo_once(rig, i)));
+    co_await until([&] { return left == 0; });
+    CHECK(rig.connects == 1);
+    co_await until([&] { return rig.dialer.status().open_streams == 0; });
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a stalled reader holds its own window and nobody else") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.egress.source_bytes = 20'000'000;
+    std::vector<StreamPtr> stalled;
+    for (int i = 0; i < 8; ++i) stalled.push_back(co_await must_dial(rig, "source.test"));
+    co_await test::sleep_for(300ms);
+    const auto held = rig.counters.bytes_down.load();
+    CHECK(held >= 8u * 1000'000);
+    CHECK(held <= 8u * (1 << 20));
+    auto other = co_await must_dial(rig, "source.test");
+    CHECK((co_await test::check_pattern(*other)) == 20'000'000);
+    // And the other way: a destination that does not read.
+    auto stuck = co_await must_dial(rig, "stall.test");
+    TaskGroup group(io.get_executor());
+    group.spawn(test::send_pattern(*stuck, 20'000'000));
+    co_await test::sleep_for(100ms);
+    auto sink = co_await must_dial(rig, "sink.test");
+    co_await test::send_pattern(*sink, 10'000'000);
+    CHECK((co_await read_all(*sink)) == "ok 10000000");
+    group.cancel();
+    co_await group.join();
+    CHECK((co_await test::check_pattern(*stalled[3])) == 20'000'000);
+    co_await rig.close();
+  });
+}
+
+namespace {
+
+asio::awaitable<void> drain_stream(Stream& stream, std::uint64_t& count) {
+  std::vector<char> buffer(65536);
+  for (;;) {
+    const auto n = co_await stream.read_some(asio::buffer(buffer));
+    if (!n || *n == 0) co_return;
+    count += *n;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("bulk streams share, and a small one is not kept waiting") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.egress.source_bytes = 1'000'000'000;
+    TaskGroup group(io.get_executor());
+    std::vector<StreamPtr> bulk;
+    std::array<std::uint64_t, 8> got{};
+    for (auto& count : got) {
+      bulk.push_back(co_await must_dial(rig, "source.test"));
+      group.spawn(drain_stream(*bulk.back(), count));
+    }
+    co_await until([&] { return got[0] > 10'000'000; });
+    const auto least = *std::min_element(got.begin(), got.end());
+    const auto most = *std::max_element(got.begin(), got.end());
+    CHECK_MESSAGE(most < 2 * least, most << " against " << least);
+    auto small = co_await must_dial(rig, "echo.test");
+    std::uint64_t before = 0, after = 0;
+    char byte = 'x';
+    for (int i = 0; i < 10; ++i) {
+      for (const auto n : got) before += n;
+      CHECK((co_await small->write_all(asio::buffer(&byte, 1))).has_value());
+      CHECK((co_await small->read_some(asio::buffer(&byte, 1))).value() == 1);
+      for (const auto n : got) after += n;
+    }
+    // What the memory pipe (256 KiB) and one batch each way hold passes meanwhile, not the windows.
+    const auto meanwhile = (after - before) / 10;
+    CHECK_MESSAGE(meanwhile < 2000000, meanwhile);
+    group.cancel();
+    co_await group.join();
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("concurrent dials share one connection attempt, failures end with the next") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.connect_takes = 20ms;
+    TaskGroup group(io.get_executor());
+    int left = 20;
+    for (int i = 0; i < 20; ++i) group.spawn(count_down(left, echo_once(rig, i)));
+    co_await until([&] { return left == 0; });
+    CHECK(rig.connects == 1);
+    rig.dialer.retire();
+    rig.fail_next = 3;
+    for (int i = 0; i < 3; ++i) {
+      const auto failed = co_await rig.dialer.dial(Endpoint("echo.test", 443));
+      CHECK(failed.error() == Errc::no_route);
+    }
+    CHECK(rig.dialer.status().last_error == asio::error::connection_refused);
+    CHECK(rig.dialer.status().failures == 3);
+    co_await echo_once(rig, 1);
+    CHECK(rig.connects == 5);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a killed bridge fails its streams and the next dial recovers") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.egress.source_bytes = 50'000'000;
+    auto stream = co_await must_dial(rig, "source.test");
+    char buffer[1000];
+    CHECK((co_await stream->read_some(asio::buffer(buffer))).value() > 0);
+    rig.kill_bridge();
+    std::uint64_t count = 0;
+    co_await drain_stream(*stream, count);
+    CHECK(count < 50'000'000);
+    CHECK((co_await first_error(*stream)) == asio::error::connection_reset);
+    co_await echo_once(rig, 2);
+    CHECK(rig.connects == 2);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a bridge that never says anything is given up in time") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RigOptions options;
+    options.client.connect_limit = 200ms;
+    Rig rig(io.get_executor(), options);
+    rig.black_hole = true;
+    const auto began = std::chrono::steady_clock::now();
+    auto stream = co_await must_dial(rig, "echo.test");
+    CHECK((co_await first_error(*stream)) == Errc::timed_out);
+    CHECK(std::chrono::steady_clock::now() - began < 400ms);
+    rig.connect_takes = 10s;
+    CHECK((co_await rig.dialer.dial(Endpoint("echo.test", 443))).error() == Errc::timed_out);
+    CHECK(rig.dialer.status().last_error == Errc::timed_out);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a bridge that falls silent under an open stream is noticed") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RigOptions options;
+    options.client.dead_peer_limit = 1s;
+    Rig rig(io.get_executor(), options);
+    auto stream = co_await must_dial(rig, "echo.test");
+    char byte = 'x';
+    CHECK((co_await stream->write_all(asio::buffer(&byte, 1))).has_value());
+    CHECK((co_await stream->read_some(asio::buffer(&byte, 1))).has_value());
+    rig.swallow = true;
+    const auto began = std::chrono::steady_clock::now();
+    CHECK((co_await stream->write_all(asio::buffer(&byte, 1))).has_value());
+    CHECK((co_await first_error(*stream)) == Errc::timed_out);
+    const auto took = std::chrono::steady_clock::now() - began;
+    CHECK(took > 900ms);
+    CHECK(took < 1500ms);
+    rig.swallow = false;
+    co_await echo_once(rig, 1);
+    CHECK(rig.connects == 2);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("check makes a session, proves itself and measures") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    const auto rtt = co_await rig.dialer.check(1s);
+    REQUIRE(rtt.has_value());
+    CHECK(rtt->count() > 0);
+    co_await echo_once(rig, 1);
+    CHECK(rig.connects == 1);
+    CHECK(rig.counters.refused_proof == 0);
+    rig.dialer.retire();
+    rig.black_hole = true;
+    CHECK((co_await rig.dialer.check(100ms)).error() == Errc::timed_out);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a wrong proof meets silence, and nothing is dialled") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RigOptions options;
+    options.client.connect_limit = 300ms;
+    options.server.idle_session_limit = 1s;
+    Rig rig(io.get_executor(), options);
+    rig.wrong_proof = true;
+    auto stream = co_await must_dial(rig, "echo.test");
+    (void)co_await stream->write_all(asio::buffer("x", 1));
+    CHECK((co_await first_error(*stream)) == Errc::timed_out);
+    CHECK(rig.counters.refused_proof == 1);
+    CHECK(rig.egress.dials == 0);
+    CHECK(rig.first_answer == 0);
+    co_await until([&] { return rig.ended.size() == 1; });
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a stream given up before its proof left does not spoil the session") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    auto first = co_await must_dial(rig, "echo.test");
+    first->close(true);
+    co_await echo_once(rig, 1);
+    auto second = co_await must_dial(rig, "echo.test");
+    second.reset();
+    co_await echo_once(rig, 2);
+    CHECK(rig.counters.refused_proof == 0);
+    CHECK(rig.connects == 1);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a client that gives up stops the bridge's dial") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.egress.slow = 10s;
+    auto stream = co_await must_dial(rig, "slow.test");
+    co_await until([&] { return rig.egress.dials == 1; });
+    stream->close(true);
+    co_await until([&] { return rig.egress.dials_cancelled == 1; });
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("bytes sent ahead of a slow dial are kept") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    auto stream = co_await must_dial(rig, "slow.test");
+    const std::string text(300'000, 'y');
+    TaskGroup group(io.get_executor());
+    CHECK((co_await stream->write_all(asio::buffer(text))).has_value());
+    CHECK((co_await stream->shutdown_write()).has_value());
+    CHECK((co_await read_all(*stream)) == text);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("draining lets open streams end and takes no new ones") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    auto old = co_await must_dial(rig, "echo.test");
+    char byte;
+    CHECK((co_await old->write_all(asio::buffer("a", 1))).has_value());
+    CHECK((co_await old->read_some(asio::buffer(&byte, 1))).has_value());
+    rig.drain = true;
+    co_await until([&] { return !rig.dialer.status().live; });
+    rig.drain = false;
+    co_await echo_once(rig, 1);
+    CHECK(rig.connects == 2);
+    CHECK((co_await old->write_all(asio::buffer("b", 1))).has_value());
+    CHECK((co_await old->shutdown_write()).has_value());
+    CHECK((co_await read_all(*old)) == "b");
+    old.reset();
+    co_await until([&] { return rig.ended.size() == 1; });
+    REQUIRE(rig.ended.size() == 1);
+    CHECK_MESSAGE(!rig.ended[0], rig.ended[0].message());
+    CHECK(rig.dialer.status().failures == 0);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("an idle session is closed, the next dial makes another") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RigOptions options;
+    options.client.idle_session_limit = 1s;
+    Rig rig(io.get_executor(), options);
+    co_await echo_once(rig, 1);
+    co_await until([&] { return rig.ended.size() == 1; });
+    REQUIRE(rig.ended.size() == 1);
+    CHECK_MESSAGE(!rig.ended[0], rig.ended[0].message());
+    co_await echo_once(rig, 2);
+    CHECK(rig.connects == 2);
+    CHECK(rig.dialer.status().failures == 0);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a full session is followed by another") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    RigOptions options;
+    options.server.max_streams = 3;
+    Rig rig(io.get_executor(), options);
+    co_await echo_once(rig, 1);  // the bridge's SETTINGS are known after this
+    std::vector<StreamPtr> open;
+    for (int i = 0; i < 5; ++i) {
+      open.push_back(co_await must_dial(rig, "echo.test"));
+      CHECK((co_await open.back()->write_all(asio::buffer("x", 1))).has_value());
+      char byte;
+      CHECK((co_await open.back()->read_some(asio::buffer(&byte, 1))).has_value());
+    }
+    CHECK(rig.connects == 2);
+    CHECK(rig.dialer.status().open_streams == 5);
+    co_await rig.close();
+  });
+}
+
+namespace {
+
+asio::awaitable<void> busy(Rig& rig) {
+  auto down = co_await rig.dialer.dial(Endpoint("source.test", 1));
+  auto up = co_await rig.dialer.dial(Endpoint("sink.test", 1));
+  auto refused = co_await rig.dialer.dial(Endpoint("refused.test", 1));
+  auto slow = co_await rig.dialer.dial(Endpoint("slow.test", 1));
+  if (!down || !up || !refused || !slow) co_return;
+  co_await test::send_pattern(**up, 3'000'000);
+  (void)co_await test::check_pattern(**down);
+  (void)co_await first_error(**refused);
+  (void)co_await first_error(**slow);
+}
+
+}  // namespace
+
+TEST_CASE("everything unwinds wherever it is cancelled") {
+  for (const bool client_first : {true, false})
+    for (int turns = 0; turns < 400; turns += turns < 100 ? 1 : 23) {
+      asio::io_context io(1);
+      {
+        Rig rig(io.get_executor());
+        rig.egress.source_bytes = 3'000'000;
+        TaskGroup caller(io.get_executor());
+        caller.spawn(busy(rig));
+        for (int i = 0; i < turns; ++i) io.poll_one();
+        if (client_first) caller.cancel();
+        bool closed = false;
+        asio::co_spawn(
+            io,
+            [](Rig& r, bool& done) -> asio::awaitable<void> {
+              co_await r.close();
+              done = true;
+            }(rig, closed),
+            [](std::exception_ptr e) { CHECK(!e); });
+        for (int i = 0; i < 100'000 && (!closed || caller.size() > 0); ++i) {
+          if (closed) caller.cancel();
+          io.run_one_for(std::chrono::milliseconds(10));
+        }
+        REQUIRE(closed);
+        REQUIRE(caller.size() == 0);
+      }
+      io.poll();
+    }
+}
