@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -43,12 +44,16 @@ void TaskGroup::spawn(asio::awaitable<void> task) {
 }
 
 void TaskGroup::cancel() {
-  // A signal may end its task at once and so erase itself: step before emitting.
-  const auto state = state_;
-  for (auto it = state->running.begin(); it != state->running.end();) {
-    auto& signal = *it++;
-    signal.emit(asio::cancellation_type::terminal);
-  }
+  if (state_->running.empty()) return;
+  // On the executor, where a signal reaches its task at once: one that is emitted elsewhere is posted, and
+  // finds its slot gone when the task has ended by itself meanwhile.
+  asio::dispatch(state_->executor, [state = state_] {
+    // A signal may end its task at once and so erase itself: step before emitting.
+    for (auto it = state->running.begin(); it != state->running.end();) {
+      auto& signal = *it++;
+      signal.emit(asio::cancellation_type::terminal);
+    }
+  });
 }
 
 asio::awaitable<void> TaskGroup::join() {
