@@ -223,7 +223,7 @@ int run(int argc, char** argv) {
   if (plan.keep) {
     // 32 at a time, so that nobody's backlog decides.
     while (tally.done < streams && tally.failed < streams &&
-           Clock::now() - start < std::chrono::seconds(30)) {
+           Clock::now() - start < std::chrono::seconds(15)) {
       while (visits.size() < streams && visits.size() - tally.done - tally.failed < 32)
         visits.push_back(std::make_unique<Visit>(loop, plan, tally));
       if (tally.done + tally.failed >= streams) break;

@@ -1,0 +1,243 @@
+"""The peers: how each is started, and how the load goes through it."""
+import os
+import re
+import subprocess
+import time
+
+import processes
+from processes import free_port, wait_for_port
+
+
+class Place:
+    """The directory of a run, its certificate, and the group its processes belong to."""
+
+    def __init__(self, directory, build_dir, group):
+        self.directory, self.build_dir, self.group = directory, build_dir, group
+        self.certificate, self.key = self.path("cert.pem"), self.path("key.pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                        "-keyout", self.key, "-out", self.certificate], check=True, capture_output=True)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+        return self.path(name)
+
+    def start(self, name, command, **options):
+        return self.group.start(command, self.path(name + ".log"), **options)
+
+    def log(self, name):
+        with open(self.path(name + ".log"), errors="replace") as f:
+            return f.read()
+
+    def start_site(self):
+        server = os.path.join(self.build_dir, "tests", "bench", "bench_server")
+        process = self.start("site", [server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return int(process.stdout.readline())
+
+
+class Peer:
+    name = ""
+    via = "socks5"
+    port = None
+    load_arguments = []
+
+    def __init__(self):
+        self.ends = {}  # "client", "server" or "proxy" -> process
+
+    def cpu_seconds(self):
+        return sum(processes.cpu_seconds(p.pid) for p in self.ends.values())
+
+    def memory(self):
+        return {end: processes.memory_bytes(p.pid) for end, p in self.ends.items()}
+
+
+class Raw(Peer):
+    name, via = "raw loopback", "direct"
+
+    def __init__(self, place, site):
+        super().__init__()
+
+
+class Microsocks(Peer):
+    name = "microsocks"
+
+    def __init__(self, place, site):
+        super().__init__()
+        self.port = free_port()
+        self.ends["proxy"] = place.start("microsocks", ["microsocks", "-i", "127.0.0.1", "-p", self.port])
+        wait_for_port(self.port, self.ends["proxy"])
+
+
+class Dante(Peer):
+    name = "dante"
+
+    def __init__(self, place, site):
+        super().__init__()
+        self.port = free_port()
+        config = place.write("danted.conf", f"""logoutput: {place.path("danted.out")}
+internal: 127.0.0.1 port = {self.port}
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+user.privileged: root
+user.unprivileged: nobody
+client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
+""")
+        self.ends["proxy"] = place.start("dante", ["/usr/sbin/danted", "-f", config, "-p", place.path("danted.pid")])
+        wait_for_port(self.port, self.ends["proxy"])
+
+
+class Trojan(Peer):
+    name = "trojan"
+
+    def __init__(self, place, site):
+        super().__init__()
+        server_port, self.port = free_port(), free_port()
+        tcp = '"tcp": {"no_delay": true, "keep_alive": true, "reuse_port": false, "fast_open": false}'
+        tls13 = '"cipher_tls13": "TLS_AES_128_GCM_SHA256", "reuse_session": true, "session_ticket": true'
+        server = place.write("trojan-server.json", f"""{{"run_type": "server", "local_addr": "127.0.0.1",
+"local_port": {server_port}, "remote_addr": "127.0.0.1", "remote_port": {site}, "password": ["secret"], "log_level": 3,
+"ssl": {{"cert": "{place.certificate}", "key": "{place.key}", "alpn": ["http/1.1"], {tls13}}}, {tcp}}}""")
+        client = place.write("trojan-client.json", f"""{{"run_type": "client", "local_addr": "127.0.0.1",
+"local_port": {self.port}, "remote_addr": "127.0.0.1", "remote_port": {server_port}, "password": ["secret"],
+"log_level": 3, "ssl": {{"verify": true, "verify_hostname": true, "cert": "{place.certificate}", "sni": "localhost",
+"alpn": ["http/1.1"], {tls13}}}, {tcp}}}""")
+        self.ends["server"] = place.start("trojan-server", ["trojan", "-c", server])
+        wait_for_port(server_port, self.ends["server"])
+        self.ends["client"] = place.start("trojan-client", ["trojan", "-c", client])
+        wait_for_port(self.port, self.ends["client"])
+
+
+class Stunnel(Peer):
+    name, via = "stunnel", "direct"
+
+    def __init__(self, place, site):
+        super().__init__()
+        server_port, self.port = free_port(), free_port()
+        common = "foreground = yes\nsyslog = no\ndebug = 3\npid =\nsocket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n"
+        suite = "ciphersuites = TLS_AES_128_GCM_SHA256\n"
+        server = place.write("stunnel-server.conf", f"""{common}[site]
+accept = 127.0.0.1:{server_port}
+connect = 127.0.0.1:{site}
+cert = {place.certificate}
+key = {place.key}
+{suite}""")
+        client = place.write("stunnel-client.conf", f"""{common}[site]
+client = yes
+accept = 127.0.0.1:{self.port}
+connect = 127.0.0.1:{server_port}
+CAfile = {place.certificate}
+verifyChain = yes
+{suite}""")
+        self.ends["server"] = place.start("stunnel-server", ["stunnel4", server])
+        wait_for_port(server_port, self.ends["server"])
+        self.ends["client"] = place.start("stunnel-client", ["stunnel4", client])
+        wait_for_port(self.port, self.ends["client"])
+
+
+class Nghttpx(Peer):
+    """A forward proxy whose connections share one HTTP/2 session over TLS. The site grants the CONNECT itself."""
+    name, via = "nghttpx", "connect"
+
+    def __init__(self, place, site):
+        super().__init__()
+        server_port, self.port = free_port(), free_port()
+        empty = place.write("nghttpx.conf", "")
+        common = ["nghttpx", f"--conf={empty}", "--http2-proxy", "--workers=1", "--errorlog-file=/dev/stderr",
+                  "--log-level=ERROR", "--accesslog-file=/dev/null", "--backend-connections-per-host=4000"]
+        self.ends["server"] = place.start("nghttpx-server", common + [
+            f"--frontend=127.0.0.1,{server_port}", f"--backend=127.0.0.1,{site}",
+            "--frontend-http2-max-concurrent-streams=2000", "--tls13-ciphers=TLS_AES_128_GCM_SHA256",
+            place.key, place.certificate])
+        wait_for_port(server_port, self.ends["server"])
+        self.ends["client"] = place.start("nghttpx-client", common + [
+            f"--frontend=127.0.0.1,{self.port};no-tls", f"--backend=127.0.0.1,{server_port};;proto=h2;tls;sni=localhost",
+            f"--cacert={place.certificate}", "--tls13-client-ciphers=TLS_AES_128_GCM_SHA256"])
+        wait_for_port(self.port, self.ends["client"])
+
+
+class Obfs4proxy(Peer):
+    name = "obfs4proxy"
+
+    def __init__(self, place, site):
+        super().__init__()
+        environment = dict(os.environ, TOR_PT_MANAGED_TRANSPORT_VER="1", TOR_PT_EXIT_ON_STDIN_CLOSE="0")
+        server_port = free_port()
+        self.ends["server"] = place.start("obfs4-server", ["obfs4proxy"], env=dict(
+            environment, TOR_PT_STATE_LOCATION=place.path("obfs4-server"), TOR_PT_SERVER_TRANSPORTS="obfs4",
+            TOR_PT_SERVER_BINDADDR=f"obfs4-127.0.0.1:{server_port}", TOR_PT_ORPORT=f"127.0.0.1:{site}"))
+        certificate = self.said(place, "obfs4-server", r"SMETHOD obfs4 \S+ ARGS:cert=([^,\s]+)")
+        self.ends["client"] = place.start("obfs4-client", ["obfs4proxy"], env=dict(
+            environment, TOR_PT_STATE_LOCATION=place.path("obfs4-client"), TOR_PT_CLIENT_TRANSPORTS="obfs4"))
+        self.port = int(self.said(place, "obfs4-client", r"CMETHOD obfs4 socks5 127\.0\.0\.1:(\d+)"))
+        # The SOCKS destination is the server here; what it forwards to is its own configuration.
+        self.load_arguments = ["--user", f"cert={certificate};iat-mode=0", "--target", str(server_port)]
+
+    @staticmethod
+    def said(place, log, pattern):
+        for _ in range(100):
+            if found := re.search(pattern, place.log(log)):
+                return found[1]
+            time.sleep(0.05)
+        raise RuntimeError(f"{log} did not start: {place.log(log).strip()[-200:]}")
+
+
+def surang(place, name, client_toml):
+    """The client with that configuration, and its port."""
+    config = place.write(name + ".toml", f'listen = ["127.0.0.1:0"]\nstate_dir = "{place.path(name)}"\n' + client_toml)
+    process = place.start(name, [os.path.join(place.build_dir, "client", "surang"), "--config", config, "run"])
+    return process, listening_port(place, name, process)
+
+
+def listening_port(place, log, process):
+    for _ in range(200):
+        if found := re.search(r"listening on 127\.0\.0\.1:(\d+)", place.log(log)):
+            return int(found[1])
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    raise RuntimeError(f"{log} did not start: {place.log(log).strip()[-300:]}")
+
+
+class SurangDirect(Peer):
+    name = "surang direct"
+
+    def __init__(self, place, site):
+        super().__init__()
+        self.ends["proxy"], self.port = surang(place, "surang-direct", "[detection]\nbackground_probes = false\n")
+
+
+class SurangHttps(Peer):
+    name = "surang https"
+
+    def __init__(self, place, site):
+        super().__init__()
+        bridge = os.path.join(place.build_dir, "bridge-server", "surang-bridge")
+        port = free_port()
+        config = place.path("bridge.toml")
+        subprocess.run([bridge, "--config", config, "init", "--host", "127.0.0.1", "--cover", f"127.0.0.1:{site}",
+                        "--listen", f"127.0.0.1:{port}", "--state-dir", place.path("bridge"), "--user", "bench"],
+                       check=True, capture_output=True, timeout=30)
+        with open(config) as f:
+            text = f.read()
+        text = re.sub(r"(?m)^#?\s*allow_egress.*\n", "", text)
+        place.write("bridge.toml", 'allow_egress = ["127.0.0.0/8"]\n' + text)
+        link = subprocess.run([bridge, "--config", config, "link", "bench"], check=True, capture_output=True, text=True,
+                              timeout=30).stdout
+        link = re.search(r"surang://\S+", link)[0]
+        self.ends["server"] = place.start("bridge", [bridge, "--config", config, "run"])
+        wait_for_port(port, self.ends["server"])
+        self.ends["client"], self.port = surang(place, "surang-https", f"""[[bridge]]
+link = "{link}"
+[[rule]]
+action = "always-tunnel"
+pattern = "127.0.0.0/8"
+""")
+
+
+ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangHttps]
