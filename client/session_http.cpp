@@ -56,6 +56,8 @@ class HttpSession {
 
 void HttpSession::drop_site() {
   if (!site_) return;
+  spdlog::debug("c{} {} ended, {} bytes by {}", session_.id, site_->to.to_string(), site_->received,
+                site_->connection.way);
   site_->connection.stream->close();
   if (site_->connection.watch) site_->connection.watch->ended(site_->received, false, {});
   site_.reset();

@@ -8,10 +8,10 @@ namespace surang::client {
 
 namespace asio = boost::asio;
 
-bool is_local_address(const asio::ip::address& address) {
+bool belongs_to_this_machine(const asio::ip::address& address) {
   if (address.is_loopback() || address.is_unspecified()) return true;
   if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return is_local_address(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
+    return belongs_to_this_machine(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
   if (address.is_multicast()) return false;
   // Only an address of this machine can be bound to; true on every system, and nothing is sent.
   asio::io_context io(1);
@@ -23,12 +23,12 @@ bool is_local_address(const asio::ip::address& address) {
 }
 
 bool SelfGuard::is_self(const asio::ip::address& address, std::uint16_t port) const {
-  return ports_.contains(port) && is_local_address(address);
+  return ports_.contains(port) && belongs_to_this_machine(address);
 }
 
 bool SelfGuard::is_self(const Endpoint& to) const {
   if (!ports_.contains(to.port())) return false;
-  if (const auto address = to.address()) return is_local_address(*address);
+  if (const auto address = to.address()) return belongs_to_this_machine(*address);
   if (to.host() == "localhost" || to.host().ends_with(".localhost")) return true;
   error_code ec;
   const auto own = Endpoint::make(asio::ip::host_name(ec), to.port());

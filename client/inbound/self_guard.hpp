@@ -11,7 +11,7 @@
 namespace surang::client {
 
 /// Whether `address` belongs to this machine.
-bool is_local_address(const boost::asio::ip::address& address);
+bool belongs_to_this_machine(const boost::asio::ip::address& address);
 
 class SelfGuard {
  public:

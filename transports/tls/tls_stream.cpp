@@ -29,10 +29,10 @@ class Bell {
 
 class TlsStreamImpl final : public TlsStream {
  public:
-  TlsStreamImpl(StreamPtr inner, SslPtr ssl, TlsTuning tuning, Bytes already_read)
+  TlsStreamImpl(StreamPtr inner, SslPtr ssl, TlsTuning tuning)
       : executor_(inner->executor()),
         inner_(std::move(inner)),
-        engine_(*inner_, std::move(ssl), tuning, std::move(already_read)),
+        engine_(*inner_, std::move(ssl), tuning),
         sent_(executor_),
         pulled_(executor_) {}
 
@@ -187,9 +187,8 @@ class TlsStreamImpl final : public TlsStream {
 
 }  // namespace
 
-std::unique_ptr<TlsStream> TlsStream::make(StreamPtr inner, SslPtr ssl, TlsTuning tuning,
-                                           Bytes already_read) {
-  return std::make_unique<TlsStreamImpl>(std::move(inner), std::move(ssl), tuning, std::move(already_read));
+std::unique_ptr<TlsStream> TlsStream::make(StreamPtr inner, SslPtr ssl, TlsTuning tuning) {
+  return std::make_unique<TlsStreamImpl>(std::move(inner), std::move(ssl), tuning);
 }
 
 }  // namespace surang::tls

@@ -1,0 +1,337 @@
+#include "client/app.hpp"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <sstream>
+
+#include "client/bridges/bridge_pool.hpp"
+#include "client/control/control_server.hpp"
+#include "client/control/status_report.hpp"
+#include "client/inbound/local_listener.hpp"
+#include "client/os.hpp"
+#include "client/routing_switch.hpp"
+#include "client/session.hpp"
+#include "config/client_config.hpp"
+#include "config/private_file.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tcp/system_resolver.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+#include "transports/tcp/tcp_stream.hpp"
+
+namespace surang::client {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using asio::ip::tcp;
+
+constexpr std::chrono::seconds kDrain{5};
+
+std::string text(const tcp::endpoint& at) {
+  std::ostringstream out;
+  out << at;
+  return out.str();
+}
+
+asio::awaitable<Result<void>> joined(TaskGroup& tasks) {
+  asio::steady_timer pause(co_await asio::this_coro::executor);
+  while (tasks.size() > 0) {
+    pause.expires_after(std::chrono::milliseconds(20));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  co_return Result<void>{};
+}
+
+void set_log_level(const std::string& level) {
+  spdlog::set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
+}
+
+// Whether a Router made for the one does for the other; rules and bridges are changed in it.
+bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b) {
+  return a.doh == b.doh && a.on_tunnel_down == b.on_tunnel_down && a.extra_ca_file == b.extra_ca_file &&
+         a.hedge_delay == b.hedge_delay && a.handshake_silence == b.handshake_silence &&
+         a.late_dns_wait == b.late_dns_wait && a.total_budget == b.total_budget &&
+         a.first_expiry == b.first_expiry && a.background_probes == b.background_probes;
+}
+
+class App {
+ public:
+  App(std::filesystem::path file, config::ClientOptions options)
+      : file_(std::move(file)),
+        options_(std::move(options)),
+        store_(options_.state_dir / "verdicts.sqlite"),
+        pool_(io_.get_executor(), [this](const auto& spec, const auto& bridge, std::string& why) {
+          return make_transport_dialer(spec, bridge, tcp_, why);
+        }) {}
+
+  int run();
+
+ private:
+  int open_control();
+  int open_listeners();
+  void use(const config::ClientOptions& options);
+  boost::json::object reload();
+
+  asio::awaitable<void> live();
+  asio::awaitable<void> watch_hangup();
+  asio::awaitable<void> end();
+  asio::awaitable<ControlAnswer> answer(ControlRequest request);
+  StatusFacts facts();
+
+  const std::filesystem::path file_;
+  config::ClientOptions options_;
+  asio::io_context io_{1};
+  SystemResolver resolver_;
+  TcpDialer tcp_{resolver_, {}};
+  VerdictStore store_;
+  BridgePool pool_;
+  RoutingSwitch routing_{io_.get_executor()};
+  bool tunnel_ = false;  // the present Router has one
+  SelfGuard guard_;
+  SessionContext sessions_{routing_, guard_, nullptr, {}};
+  ControlServer control_{io_.get_executor()};
+  std::vector<std::unique_ptr<LocalListener>> listeners_;
+  TaskGroup tasks_{io_.get_executor()}, browsers_{io_.get_executor()};
+  const Clock::time_point began_ = Clock::now();
+};
+
+int App::open_control() {
+  std::string why;
+  const auto ok = control_.open(control_socket(options_.state_dir), why);
+  if (ok) return kOk;
+  spdlog::error("{}", why);
+  return ok.error() == std::errc::permission_denied ? kPermission : kUnavailable;
+}
+
+int App::open_listeners() {
+  for (const auto& at : options_.listen) {
+    auto listener = std::make_unique<LocalListener>(io_.get_executor());
+    std::string why;
+    const auto ok = listener->open(at, why);
+    if (ok) {
+      guard_.own(listener->local().port());
+      listeners_.push_back(std::move(listener));
+      continue;
+    }
+    const auto& e = ok.error();
+    const bool no_ipv6 =
+        e == std::errc::address_family_not_supported || e == std::errc::address_not_available;
+    if (at.address().is_v6() && no_ipv6) {
+      spdlog::warn("this machine has no {}: listening on the other addresses only", at.address().to_string());
+      continue;
+    }
+    spdlog::error("{}", why);
+    return e == std::errc::permission_denied ? kPermission : kUnavailable;
+  }
+  if (!listeners_.empty()) return kOk;
+  spdlog::error("there is no address to listen on");
+  return kUnavailable;
+}
+
+// Takes options over, whole. What needs no new Router is changed in the old one.
+void App::use(const config::ClientOptions& options) {
+  const bool first = !sessions_.options;
+  auto session_options = std::make_shared<SessionOptions>();
+  session_options->credentials = options.auth;
+  sessions_.options = std::move(session_options);
+  set_log_level(options.log_level);
+  for (const auto& problem : pool_.set_bridges(options.bridges)) spdlog::warn("{}", problem);
+  if (first || tunnel_ == pool_.empty() || !same_routing(options, options_)) {
+    tunnel_ = !pool_.empty();
+    routing_.set(std::make_shared<Router>(io_.get_executor(), options, tunnel_ ? &pool_ : nullptr, store_));
+  } else {
+    routing_.current().set_rules(options.rules);
+  }
+  if (!first && options.listen != options_.listen)
+    spdlog::warn("`listen` has changed: restart Surang to listen there");
+  if (!first && options.state_dir != options_.state_dir)
+    spdlog::warn("`state_dir` has changed: restart Surang to use it");
+  const auto state_dir = options_.state_dir;
+  const auto listen = options_.listen;
+  options_ = options;
+  options_.state_dir = state_dir;
+  options_.listen = listen;
+}
+
+boost::json::object App::reload() {
+  auto loaded = load_config(file_);
+  if (loaded.status != kOk) {
+    spdlog::error("not reloaded: {}", loaded.why);
+    return {{"ok", false}, {"error", loaded.why}};
+  }
+  use(loaded.options);
+  spdlog::info("reloaded {}: {} bridge(s), {} rule(s)", file_.string(), options_.bridges.size(),
+               options_.rules.size());
+  return {{"ok", true}, {"bridges", options_.bridges.size()}, {"rules", options_.rules.size()}};
+}
+
+StatusFacts App::facts() {
+  StatusFacts facts;
+  for (const auto& listener : listeners_) facts.listen.push_back(text(listener->local()));
+  facts.uptime = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - began_);
+  facts.sessions = sessions_.counters;
+  facts.lanes = pool_.status();
+  facts.convictions = routing_.current().convictions();
+  facts.rules = options_.rules;
+  facts.config = file_.string();
+  return facts;
+}
+
+asio::awaitable<ControlAnswer> App::answer(ControlRequest request) {
+  ControlAnswer out;
+  const auto host = request.query["host"];
+  if (request.path == "/status") {
+    out.body = status_json(facts());
+  } else if (request.path == "/why") {
+    out.body = routing_.current().why(host);
+  } else if (request.path == "/check") {
+    const auto router = routing_.hold();
+    auto result = co_await router->check(host);
+    out.body = std::move(result);
+  } else if (request.path == "/reload" && request.method == "POST") {
+    out.body = reload();
+  } else {
+    out.status = 404;
+    out.body = boost::json::object{{"error", "there is no " + request.method + ' ' + request.path}};
+  }
+  co_return out;
+}
+
+asio::awaitable<void> App::watch_hangup() {
+  asio::signal_set hangup(io_);
+  if (!add_reload_signal(hangup)) co_return;
+  for (;;) {
+    co_await hangup.async_wait(asio::use_awaitable);
+    reload();
+  }
+}
+
+// The first TERM or INT lets connections end, the second does not wait.
+asio::awaitable<void> App::live() {
+  asio::signal_set ending(io_, SIGINT, SIGTERM);
+  co_await ending.async_wait(asio::use_awaitable);
+  for (auto& listener : listeners_) listener->close();
+  if (browsers_.size() > 0) {
+    spdlog::info("ending: {} connection(s) have {} s to finish; once more ends them now", browsers_.size(),
+                 kDrain.count());
+    (void)co_await asio::experimental::make_parallel_group(
+        asio::co_spawn(io_, with_timeout(kDrain, joined(browsers_)), asio::deferred),
+        ending.async_wait(asio::deferred))
+        .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  }
+  co_await end();
+}
+
+asio::awaitable<void> App::end() {
+  control_.close();
+  browsers_.cancel();
+  co_await browsers_.join();
+  tasks_.cancel();
+  co_await tasks_.join();
+  co_await routing_.stop();
+  co_await pool_.stop();
+  spdlog::info("ended");
+}
+
+int App::run() {
+  if (const int status = open_control(); status != kOk) return status;
+  if (const int status = open_listeners(); status != kOk) return status;
+  use(options_);
+  if (options_.bridges.empty())
+    spdlog::warn("no bridge yet: blocked sites open only where a local way helps. Add one: surang add LINK");
+  for (auto& listener : listeners_) {
+    tasks_.spawn(listener->run(browsers_, [this](tcp::socket socket) {
+      return serve_browser(make_tcp_stream(std::move(socket)), sessions_);
+    }));
+    spdlog::info("listening on {}", text(listener->local()));
+  }
+  tasks_.spawn(control_.run(tasks_, [this](ControlRequest request) { return answer(std::move(request)); }));
+  tasks_.spawn(watch_hangup());
+  std::exception_ptr failure;
+  asio::co_spawn(io_, live(), [&](std::exception_ptr e) {
+    failure = e;
+    io_.stop();
+  });
+  io_.run();
+  if (failure) std::rethrow_exception(failure);
+  return kOk;
+}
+
+}  // namespace
+
+LoadedConfig load_config(const std::filesystem::path& file) {
+  LoadedConfig loaded;
+  auto options = config::load_client_config(file, loaded.why);
+  if (options) {
+    loaded.options = std::move(*options);
+    return loaded;
+  }
+  const auto& e = options.error();
+  if (e == std::errc::no_such_file_or_directory && file == config::default_client_config_path()) {
+    loaded.options = config::default_client_options();
+    return loaded;
+  }
+  loaded.status = e == std::errc::permission_denied ? kPermission : kConfig;
+  if (loaded.why.empty()) loaded.why = "cannot read " + file.string() + ": " + e.message();
+  return loaded;
+}
+
+int run_client(const std::filesystem::path& config_file, config::ClientOptions options) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("surang"));
+  spdlog::set_pattern("%Y-%m-%d %H:%M:%S %^%l%$ %v");
+  set_log_level(options.log_level);
+  prepare_process();
+  if (const auto ok = config::make_private_dir(options.state_dir); !ok) {
+    spdlog::error("cannot make {}: {}", options.state_dir.string(), ok.error().message());
+    return ok.error() == std::errc::permission_denied ? kPermission : kUnavailable;
+  }
+  try {
+    App app(config_file, std::move(options));
+    return app.run();
+  } catch (const std::exception& e) {
+    spdlog::error("{}", e.what());
+    return kUnavailable;
+  }
+}
+
+boost::json::object ask_offline(const config::ClientOptions& options, const std::string& what,
+                                const std::string& host) {
+  asio::io_context io(1);
+  SystemResolver resolver;
+  TcpDialer tcp(resolver, {});
+  std::error_code ignored;
+  const auto file = options.state_dir / "verdicts.sqlite";
+  VerdictStore store(std::filesystem::exists(file, ignored) ? file : std::filesystem::path());
+  BridgePool pool(io.get_executor(), [&tcp](const auto& spec, const auto& bridge, std::string& why) {
+    return make_transport_dialer(spec, bridge, tcp, why);
+  });
+  pool.set_bridges(options.bridges);
+  Router router(io.get_executor(), options, pool.empty() ? nullptr : &pool, store);
+  boost::json::object out;
+  const auto ask = [](Router& r, BridgePool& p, bool check, std::string h,
+                      boost::json::object& into) -> asio::awaitable<void> {
+    if (check) {
+      auto result = co_await r.check(h);
+      into = std::move(result);
+    } else {
+      into = r.why(h);
+    }
+    co_await r.stop();
+    co_await p.stop();
+  };
+  asio::co_spawn(io, ask(router, pool, what == "check", host, out), [&](std::exception_ptr e) {
+    io.stop();
+    if (e) std::rethrow_exception(e);
+  });
+  io.run();
+  return out;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,32 @@
+// The running client: wires options, verdicts, routing, bridges, the local port and the control socket
+// together, reloads and ends them.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "config/client_options.hpp"
+
+namespace surang::client {
+
+// sysexits.h, and 3 for `status` when nothing runs.
+enum ExitCode { kOk = 0, kNotRunning = 3, kUsage = 64, kUnavailable = 69, kPermission = 77, kConfig = 78 };
+
+struct LoadedConfig {
+  int status = kOk;
+  std::string why;  ///< one sentence, when status is not kOk
+  config::ClientOptions options;
+};
+/// The file, or the defaults when it is the default one and there is none.
+LoadedConfig load_config(const std::filesystem::path& file);
+
+/// Runs until a signal ends it. Returns an ExitCode.
+int run_client(const std::filesystem::path& config_file, config::ClientOptions options);
+
+/// Answers `why` and `check` from the store, without a running client. The answer as Router gives it.
+boost::json::object ask_offline(const config::ClientOptions& options, const std::string& what,
+                                const std::string& host);
+
+}  // namespace surang::client

@@ -1,0 +1,268 @@
+#include "client/control/commands.hpp"
+
+#include <CLI/CLI.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <cstdio>
+#include <iostream>
+
+#include "client/app.hpp"
+#include "client/control/control_client.hpp"
+#include "client/control/status_report.hpp"
+#include "config/client_config.hpp"
+#include "transports/tcp/system_resolver.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+
+namespace surang::client {
+namespace {
+
+namespace json = boost::json;
+
+struct Arguments {
+  std::filesystem::path config = config::default_client_config_path();
+  bool as_json = false;
+  std::string link, host, action, pattern;
+};
+
+int complain(int status, const std::string& what) {
+  std::fprintf(stderr, "surang: %s\n", what.c_str());
+  return status;
+}
+
+void print(const json::value& value) {
+  std::cout << json::serialize(value) << '\n';
+}
+
+bool nobody_there(const error_code& e) {
+  return e == std::errc::no_such_file_or_directory || e == std::errc::connection_refused;
+}
+
+int unreachable(const error_code& e) {
+  if (nobody_there(e)) return complain(kNotRunning, "Surang is not running. Start it with: surang run");
+  if (e == std::errc::permission_denied)
+    return complain(kPermission, "Surang runs as another user, who alone may ask it.");
+  return complain(kUnavailable, "Surang does not answer: " + e.message());
+}
+
+std::string with_host(const std::string& path, const std::string& host) {
+  return path + "?host=" + boost::urls::encode(host, boost::urls::unreserved_chars);
+}
+
+// Tells a running client that the file has changed; says what came of it.
+int reload_running(const config::ClientOptions& options, const std::string& done) {
+  const auto answer = ask_client(control_socket(options.state_dir), "POST", "/reload");
+  if (!answer && nobody_there(answer.error())) {
+    std::cout << done << ". It holds from the next start: surang run\n";
+    return kOk;
+  }
+  if (!answer) {
+    std::cout << done << ".\n";
+    return complain(kUnavailable, "the running Surang could not be told (" + answer.error().message() +
+                                      "): restart it, or send it HUP");
+  }
+  const auto* error = answer->body.is_object() ? answer->body.get_object().if_contains("error") : nullptr;
+  if (error) return complain(kConfig, "the running Surang did not take it: " + json::serialize(*error));
+  std::cout << done << ". The running Surang uses it now.\n";
+  return kOk;
+}
+
+int run(const Arguments& args) {
+  auto loaded = load_config(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  return run_client(args.config, std::move(loaded.options));
+}
+
+// The file may not exist yet.
+LoadedConfig load_or_default(const std::filesystem::path& file) {
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored)) return load_config(file);
+  LoadedConfig loaded;
+  loaded.options = config::default_client_options();
+  return loaded;
+}
+
+int failed_write(const error_code& e, const std::string& why) {
+  return complain(e == std::errc::permission_denied ? kPermission : kUnavailable, why);
+}
+
+int add(const Arguments& args) {
+  std::string why;
+  const auto link = config::parse_share_link(args.link, why);
+  if (!link) return complain(kUsage, why);
+  SystemResolver resolver;
+  TcpDialer tcp(resolver, {});
+  std::string usable, unusable;
+  for (const auto& spec : link->transports) {
+    std::string problem;
+    if (make_transport_dialer(spec, link->bridge, tcp, problem))
+      usable += (usable.empty() ? "" : ", ") + spec.name;
+    else
+      unusable += "\n  " + spec.name + ": " + problem;
+  }
+  if (usable.empty()) return complain(kUsage, "nothing in this link can be used by this version:" + unusable);
+  if (!unusable.empty()) complain(kOk, "not used from this link:" + unusable);
+
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  const auto& name = link->name.empty() ? link->bridge.hosts.front() : link->name;
+  for (const auto& known : loaded.options.bridges)
+    if (known == *link) {
+      std::cout << "The bridge " << name << " is there already.\n";
+      return kOk;
+    }
+  if (const auto ok = config::append_bridge(args.config, *link, why); !ok)
+    return failed_write(ok.error(), why);
+  return reload_running(loaded.options,
+                        "Added the bridge " + name + " (" + usable + ") to " + args.config.string());
+}
+
+int status(const Arguments& args) {
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  const auto answer = ask_client(control_socket(loaded.options.state_dir), "GET", "/status");
+  if (!answer) return unreachable(answer.error());
+  if (args.as_json)
+    print(answer->body);
+  else
+    std::cout << (answer->body.is_object() ? status_text(answer->body.get_object()) : "");
+  return kOk;
+}
+
+// `why` and `check`: by the running client, else by ourselves from what was learnt.
+int ask_about(const Arguments& args, const std::string& what) {
+  if (!Endpoint::parse(args.host, 443))
+    return complain(kUsage, "'" + args.host + "' is not a host name; give it as in x.com");
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  const auto answer = ask_client(control_socket(loaded.options.state_dir), what == "why" ? "GET" : "POST",
+                                 with_host('/' + what, args.host));
+  if (!answer && !nobody_there(answer.error())) return unreachable(answer.error());
+  json::object body;
+  if (!answer) {
+    complain(kOk, "Surang is not running; this is what it would say.");
+    body = ask_offline(loaded.options, what, args.host);
+  } else if (answer->body.is_object()) {
+    body = answer->body.get_object();
+  }
+  if (args.as_json) {
+    print(body);
+  } else if (const auto* text = body.if_contains("text"); text && text->is_string()) {
+    std::cout << std::string_view(text->get_string()) << '\n';
+  }
+  return body.contains("error") ? kUsage : kOk;
+}
+
+int list_rules(const Arguments& args) {
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  if (args.as_json) {
+    json::array rules;
+    for (const auto& rule : loaded.options.rules)
+      rules.push_back({{"action", config::to_string(rule.action)}, {"pattern", rule.pattern}});
+    print(rules);
+    return kOk;
+  }
+  for (const auto& rule : loaded.options.rules)
+    std::cout << config::to_string(rule.action) << ' ' << rule.pattern << '\n';
+  if (loaded.options.rules.empty()) std::cout << "No rules: Surang finds out by itself what is blocked.\n";
+  return kOk;
+}
+
+int add_rule(const Arguments& args) {
+  const auto action = config::parse_rule_action(args.action);
+  if (!action)
+    return complain(kUsage, "'" + args.action + "' is none of always-tunnel, always-direct, never");
+  if (!config::valid_rule_pattern(args.pattern))
+    return complain(kUsage,
+                    "'" + args.pattern +
+                        "' is no pattern: give example.com (it and all below), =example.com (only it), "
+                        "*.example.com (only below), an address or a range");
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  std::string why;
+  bool replaced = false;
+  for (const auto& rule : loaded.options.rules) {
+    if (rule.pattern != args.pattern) continue;
+    if (rule.action == *action) {
+      std::cout << "This rule is there already.\n";
+      return kOk;
+    }
+    replaced = true;
+  }
+  if (replaced)
+    if (const auto ok = config::remove_rule(args.config, args.pattern, why); !ok)
+      return failed_write(ok.error(), why);
+  const config::Rule rule{*action, args.pattern};
+  if (const auto ok = config::append_rule(args.config, rule, why); !ok) return failed_write(ok.error(), why);
+  return reload_running(loaded.options, (replaced ? "Changed the rule to: " : "Added the rule: ") +
+                                            args.action + ' ' + args.pattern);
+}
+
+int remove_rule(const Arguments& args) {
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  std::string why;
+  std::error_code ignored;
+  if (!std::filesystem::exists(args.config, ignored)) return complain(kUsage, "there are no rules");
+  const auto removed = config::remove_rule(args.config, args.pattern, why);
+  if (!removed) return failed_write(removed.error(), why);
+  if (*removed == 0) return complain(kUsage, "there is no rule for " + args.pattern + " (surang rules list)");
+  return reload_running(loaded.options, "Removed the rule for " + args.pattern);
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  Arguments args;
+  int result = kOk;
+  CLI::App app("Reaches every site directly while that works, and carries the blocked ones through a bridge.",
+               "surang");
+  app.set_version_flag("--version", std::string("surang ") + SURANG_VERSION);
+  app.add_option("--config", args.config, "configuration file")->capture_default_str();
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  const auto command = [&](CLI::App& parent, const char* name, const char* what,
+                           int (*act)(const Arguments&)) {
+    auto* sub = parent.add_subcommand(name, what);
+    sub->callback([&args, &result, act] { result = act(args); });
+    return sub;
+  };
+  const auto json_flag = [&](CLI::App* sub) { sub->add_flag("--json", args.as_json, "for programs"); };
+  command(app, "run", "be the proxy, until Ctrl-C", run);
+  command(app, "add", "add a bridge by its link", add)
+      ->add_option("LINK", args.link, "surang://...")
+      ->required();
+  json_flag(command(app, "status", "what runs, which bridges answer, what is blocked here", status));
+  auto* why = command(app, "why", "which way a host goes, and why",
+                      [](const Arguments& a) { return ask_about(a, "why"); });
+  auto* check = command(app, "check", "try every way to a host now",
+                        [](const Arguments& a) { return ask_about(a, "check"); });
+  for (auto* sub : {why, check}) {
+    sub->add_option("HOST", args.host, "x.com")->required();
+    json_flag(sub);
+  }
+  auto* rules = app.add_subcommand("rules", "what is never left to Surang to find out");
+  rules->require_subcommand(1);
+  json_flag(command(*rules, "list", "show them", list_rules));
+  auto* rule_add = command(*rules, "add", "add one", add_rule);
+  rule_add->add_option("ACTION", args.action, "always-tunnel, always-direct or never")->required();
+  rule_add
+      ->add_option("PATTERN", args.pattern, "example.com, =example.com, *.example.com, an address, a range")
+      ->required();
+  command(*rules, "remove", "remove one", remove_rule)
+      ->add_option("PATTERN", args.pattern, "as it was added")
+      ->required();
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kOk : kUsage;
+  } catch (const std::exception& e) {
+    return complain(kUnavailable, e.what());
+  }
+  return result;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,137 @@
+#include "client/control/status_report.hpp"
+
+#include <boost/json/value_to.hpp>
+#include <cstdio>
+#include <ctime>
+
+#include "config/client_config.hpp"
+
+namespace surang::client {
+namespace {
+
+namespace json = boost::json;
+
+std::string_view state_of(const LaneStatus& lane) {
+  if (lane.tunnel.live) return "connected";
+  if (lane.failures > 0) return "failing";
+  return lane.tunnel.sessions > 0 ? "resting" : "untried";
+}
+
+std::string amount(std::int64_t bytes) {
+  const char* units[] = {"B", "KB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < std::size(units); ++unit) value /= 1000;
+  char out[32];
+  std::snprintf(out, sizeof out, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+  return out;
+}
+
+std::string span(std::int64_t seconds) {
+  if (seconds < 90) return std::to_string(seconds) + " s";
+  if (seconds < 90 * 60) return std::to_string((seconds + 30) / 60) + " min";
+  if (seconds < 48 * 3600) return std::to_string((seconds + 1800) / 3600) + " h";
+  return std::to_string(seconds / 86400) + " days";
+}
+
+std::int64_t number(const json::object& o, std::string_view key) {
+  const auto* value = o.if_contains(key);
+  return value && value->is_number() ? value->to_number<std::int64_t>() : 0;
+}
+
+std::string word(const json::object& o, std::string_view key) {
+  const auto* value = o.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+const json::array& list(const json::object& o, std::string_view key) {
+  static const json::array none;
+  const auto* value = o.if_contains(key);
+  return value && value->is_array() ? value->get_array() : none;
+}
+
+std::string bridge_line(const json::object& lane) {
+  const auto state = word(lane, "state");
+  std::string line = "  " + word(lane, "bridge") + " by " + word(lane, "transport") + ": ";
+  if (state == "connected") {
+    line += "connected";
+    if (const auto rtt = number(lane, "rtt_ms")) line += ", answers in " + std::to_string(rtt) + " ms";
+    line += ", " + std::to_string(number(lane, "streams")) + " in use, " +
+            amount(number(lane, "bytes_down")) + " down, " + amount(number(lane, "bytes_up")) + " up";
+  } else if (state == "failing") {
+    line += "does not answer";
+    if (const auto why = word(lane, "last_error"); !why.empty()) line += " (" + why + ")";
+  } else if (state == "resting") {
+    line += "ready (nothing needed it lately)";
+  } else {
+    line += "not needed yet";
+  }
+  return line + "\n";
+}
+
+std::string conviction_line(const json::object& verdict) {
+  std::string line = "  " + word(verdict, "subject");
+  if (line == "  ") line += word(verdict, "host");
+  if (const auto signal = word(verdict, "signal"); !signal.empty()) line += " (" + signal + ")";
+  line += ": goes by " + word(verdict, "way");
+  const auto left = number(verdict, "expires") - static_cast<std::int64_t>(std::time(nullptr));
+  if (left > 0) line += ", tried directly again in " + span(left);
+  return line + "\n";
+}
+
+}  // namespace
+
+json::object status_json(const StatusFacts& facts) {
+  json::object out;
+  out["version"] = SURANG_VERSION;
+  out["uptime_s"] = facts.uptime.count();
+  out["config"] = facts.config;
+  out["listen"] = json::array(facts.listen.begin(), facts.listen.end());
+  const auto& s = facts.sessions;
+  out["connections"] = {{"open", s.open}, {"total", s.opened}, {"refused", s.refused}, {"failed", s.failed}};
+  json::array lanes;
+  for (const auto& lane : facts.lanes) {
+    json::object o;
+    o["name"] = lane.name;
+    o["bridge"] = lane.bridge;
+    o["transport"] = lane.transport;
+    o["state"] = state_of(lane);
+    o["preferred"] = lane.preferred;
+    o["failures"] = lane.failures;
+    o["rtt_ms"] = (lane.tunnel.rtt.count() + 500) / 1000;
+    o["streams"] = lane.tunnel.open_streams;
+    o["sessions"] = lane.tunnel.sessions;
+    o["bytes_up"] = lane.tunnel.bytes_up;
+    o["bytes_down"] = lane.tunnel.bytes_down;
+    o["last_error"] = lane.tunnel.last_error ? lane.tunnel.last_error.message() : std::string();
+    lanes.push_back(std::move(o));
+  }
+  out["bridges"] = std::move(lanes);
+  out["convictions"] = facts.convictions;
+  json::array rules;
+  for (const auto& rule : facts.rules)
+    rules.push_back({{"action", config::to_string(rule.action)}, {"pattern", rule.pattern}});
+  out["rules"] = std::move(rules);
+  return out;
+}
+
+std::string status_text(const json::object& status) {
+  std::string out = "Surang " + word(status, "version") + " has been running for " +
+                    span(number(status, "uptime_s")) + ".\nProxy (SOCKS and HTTP):";
+  for (const auto& at : list(status, "listen"))
+    if (at.is_string()) out += ' ' + std::string(at.get_string());
+  if (const auto* c = status.if_contains("connections"); c && c->is_object())
+    out += "\nConnections: " + std::to_string(number(c->get_object(), "open")) + " now, " +
+           std::to_string(number(c->get_object(), "total")) + " so far";
+  const auto& lanes = list(status, "bridges");
+  out += lanes.empty() ? "\nBridges: none. Add one: surang add LINK\n" : "\nBridges:\n";
+  for (const auto& lane : lanes)
+    if (lane.is_object()) out += bridge_line(lane.get_object());
+  const auto& convictions = list(status, "convictions");
+  out += convictions.empty() ? "Blocked on this network: nothing known.\n" : "Blocked on this network:\n";
+  for (const auto& verdict : convictions)
+    if (verdict.is_object()) out += conviction_line(verdict.get_object());
+  return out;
+}
+
+}  // namespace surang::client

@@ -1,0 +1,30 @@
+// What `surang status` tells: for programs as JSON, for a person in words. Pure.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "client/bridges/bridge_pool.hpp"
+#include "client/session.hpp"
+#include "config/client_options.hpp"
+
+namespace surang::client {
+
+struct StatusFacts {
+  std::vector<std::string> listen;
+  std::chrono::seconds uptime{};
+  SessionCounters sessions;
+  std::vector<LaneStatus> lanes;
+  boost::json::array convictions;
+  std::vector<config::Rule> rules;
+  std::string config;
+};
+
+boost::json::object status_json(const StatusFacts& facts);
+/// From what status_json gave, perhaps by another version: says what it finds.
+std::string status_text(const boost::json::object& status);
+
+}  // namespace surang::client

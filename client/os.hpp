@@ -1,0 +1,14 @@
+// What differs between operating systems in the running client (os_linux.cpp, os_windows.cpp).
+#pragma once
+
+#include <boost/asio/signal_set.hpp>
+
+namespace surang::client {
+
+/// Allows as many descriptors as the system does, and keeps a broken pipe from ending the program.
+void prepare_process();
+
+/// The signal that reloads the configuration; false where there is none.
+bool add_reload_signal(boost::asio::signal_set& signals);
+
+}  // namespace surang::client

@@ -1,0 +1,49 @@
+// Puts a new Router in the place of the old one while connections are being opened: those begun with the old
+// one finish with it.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+
+#include "client/routing/router.hpp"
+#include "transports/core/task_group.hpp"
+
+namespace surang::client {
+
+class RoutingSwitch : public Outbound {
+ public:
+  explicit RoutingSwitch(asio::any_io_executor executor) : tasks_(std::move(executor)) {}
+
+  Router& current() { return *router_; }
+  std::shared_ptr<Router> hold() { return router_; }
+  void set(std::shared_ptr<Router> next) {
+    auto old = std::exchange(router_, std::move(next));
+    if (old) tasks_.spawn(retire(std::move(old)));
+  }
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) override {
+    const auto router = router_;
+    co_return co_await router->open(std::move(to), std::move(flight));
+  }
+  error_code refuses(const Endpoint& to) const override { return router_->refuses(to); }
+  /// No open() may run or follow.
+  asio::awaitable<void> stop() {
+    tasks_.cancel();
+    co_await tasks_.join();
+    if (router_) co_await router_->stop();
+  }
+
+ private:
+  static asio::awaitable<void> retire(std::shared_ptr<Router> old) {
+    asio::steady_timer pause(co_await asio::this_coro::executor);
+    while (old.use_count() > 1) {
+      pause.expires_after(std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+    co_await old->stop();
+  }
+
+  TaskGroup tasks_;
+  std::shared_ptr<Router> router_;
+};
+
+}  // namespace surang::client
