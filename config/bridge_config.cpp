@@ -40,6 +40,11 @@ BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
   const auto cover = Endpoint::parse(root.required_string("cover"), 443);
   if (!cover || cover->port() == 0) root.fail("cover", "'cover' must be a site such as www.example.org:443");
   options.cover = *cover;
+  options.sni = root.string("sni").value_or(cover->address() ? std::string{} : cover->host());
+  if (const auto name = Endpoint::make(options.sni, 443); !name || name->address())
+    root.fail("sni", options.sni.empty()
+                         ? "'sni' must say which name clients show, since 'cover' is an address"
+                         : "'" + options.sni + "' is no host name");
   read_state_dir(root, file, options.state_dir);
   read_log_level(root, options.log_level);
   options.allow_egress = root.strings("allow_egress").value_or(std::vector<std::string>{});
@@ -89,6 +94,8 @@ std::string format_bridge_config(const BridgeOptions& options) {
   text += "hosts = " + toml_list(options.hosts) + "\n\n";
   text += "# The site that everyone without a link is shown.\n";
   text += "cover = \"" + options.cover.to_string() + "\"\n\n";
+  text += "# The name that clients show in clear: one that the cover site answers to.\n";
+  text += "sni = \"" + options.sni + "\"\n\n";
   text += "# Keys and users; only the bridge's own user may enter.\n";
   text += "state_dir = \"" + std::filesystem::absolute(options.state_dir).string() + "\"\n\n";
   text += "# Address ranges that clients may reach although they are private or reserved.\n";

@@ -20,6 +20,7 @@ struct ListenerOptions {
 struct BridgeOptions {
   std::vector<std::string> hosts;  ///< public names or addresses, for the links
   std::vector<ListenerOptions> listeners;
+  std::string sni;                           ///< the name clients show; default: the cover's host
   Endpoint cover;                            ///< whom strangers are shown
   std::filesystem::path state_dir;           ///< keys (0600) and users (SQLite)
   std::vector<std::string> allow_egress;     ///< address ranges opened on purpose, "10.1.0.0/16"

@@ -156,6 +156,7 @@ TEST_CASE("a bad bridge file is refused") {
       has(bridge_error(
               "hosts = [\"a.b\"]\ncover = \"a.b\"\n[[listen]]\naddress = \"1.2.3.4:1\"\ntransport = \"ftp\""),
           "bridge.toml:5: "));
+  CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"1.2.3.4\""), "'sni'"));
   CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"a.b\"\nallow_egress = [\"10.0.0.0/33\"]"),
             "10.0.0.0/33"));
 }

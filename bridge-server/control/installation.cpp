@@ -1,0 +1,110 @@
+#include "bridge-server/control/installation.hpp"
+
+#include <algorithm>
+#include "bridge-server/keys.hpp"
+#include "config/bridge_config.hpp"
+
+#include "config/private_file.hpp"
+
+namespace surang::bridge {
+namespace {
+
+constexpr int kUsage = 64, kUnavailable = 69, kPermission = 77, kConfig = 78;
+
+[[noreturn]] void fail(const error_code& error, const std::string& what) {
+  const bool denied =
+      error == boost::system::errc::permission_denied || error == boost::system::errc::read_only_file_system;
+  throw CommandFailure(denied ? kPermission : kConfig, what);
+}
+
+void check(const Result<void>& done, const std::filesystem::path& file) {
+  if (!done) fail(done.error(), file.string() + ": " + done.error().message());
+}
+
+// The options for what was asked, by the same checks that the file will be read with.
+config::BridgeOptions options_for(const InitRequest& request) {
+  config::BridgeOptions options = config::default_bridge_options();
+  options.hosts = request.hosts;
+  if (!request.state_dir.empty()) options.state_dir = request.state_dir;
+  const auto cover = Endpoint::parse(request.cover, 443);
+  if (!cover)
+    throw CommandFailure(kUsage,
+                         "--cover: '" + request.cover + "' is not a site such as www.example.org:443");
+  options.cover = *cover;
+  if (!request.sni.empty())
+    options.sni = request.sni;
+  else if (!cover->address())
+    options.sni = cover->host();
+  else
+    throw CommandFailure(kUsage, "--cover is an address: --sni must say which name clients show for it");
+  config::ListenerOptions listener;
+  const auto listen = Endpoint::parse(request.listen);
+  const auto address = listen ? listen->address() : std::nullopt;
+  if (!address)
+    throw CommandFailure(kUsage,
+                         "--listen: '" + request.listen + "' is not an address and port such as [::]:443");
+  listener.address = {*address, listen->port()};
+  options.listeners = {listener};
+  std::string why;
+  auto checked = config::parse_bridge_config(config::format_bridge_config(options), "bridge.toml", why);
+  if (!checked) throw CommandFailure(kUsage, why.substr(why.find(": ") + 2));
+  return std::move(*checked);
+}
+
+}  // namespace
+
+config::ShareLink make_installation(const InitRequest& request) {
+  const auto options = options_for(request);
+  if (options.listeners.front().address.port() == 0)
+    throw CommandFailure(kUsage, "--listen needs a port that clients can be told");
+  std::error_code ec;
+  for (const auto& file : {request.config_file, keys_file(options.state_dir)})
+    if (!request.force && std::filesystem::exists(file, ec))
+      throw CommandFailure(
+          kConfig,
+          file.string() + " is there already; --force replaces it, and every link given out stops working");
+  check(config::make_private_dir(options.state_dir), options.state_dir);
+  if (request.force)
+    for (const auto* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(users_file(options.state_dir).string() + suffix, ec);
+  check(save_bridge_keys(keys_file(options.state_dir), make_bridge_keys()), keys_file(options.state_dir));
+  check(config::write_private_file(request.config_file, config::format_bridge_config(options)),
+        request.config_file);
+  UserStore users(users_file(options.state_dir));
+  std::string why;
+  const auto user = users.add(request.user, {}, {}, why);
+  if (!user) throw CommandFailure(kUsage, why);
+  return link_for(options, *user);
+}
+
+config::BridgeOptions load_installation(const std::filesystem::path& config_file) {
+  std::string why;
+  auto options = config::load_bridge_config(config_file, why);
+  if (options) return std::move(*options);
+  if (options.error() == boost::system::errc::no_such_file_or_directory)
+    why += "; 'surang-bridge init' makes one";
+  fail(options.error(), why);
+}
+
+config::ShareLink link_for(const config::BridgeOptions& options, const UserRecord& user) {
+  std::string why;
+  const auto keys = load_bridge_keys(keys_file(options.state_dir), why);
+  if (!keys) fail(keys.error(), why);
+  config::ShareLink link;
+  link.bridge.hosts = options.hosts;
+  link.bridge.public_key = keys->public_key;
+  link.bridge.user = user.key;
+  link.name = user.name;
+  for (const auto& listener : options.listeners) {
+    TransportSpec spec;
+    spec.name = listener.transport;
+    // Behind a load balancer clients come in where it listens, which is not known here: its usual port.
+    spec.port = listener.proxy_protocol ? 443 : listener.address.port();
+    spec.params["sni"] = options.sni;
+    if (std::ranges::find(link.transports, spec) == link.transports.end())
+      link.transports.push_back(std::move(spec));
+  }
+  return link;
+}
+
+}  // namespace surang::bridge

@@ -1,0 +1,236 @@
+#include "bridge-server/listeners/worker.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <list>
+
+#include "bridge-server/listeners/proxy_header_reader.hpp"
+#include "bridge-server/listeners/share_port.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tcp/congestion.hpp"
+#include "transports/tcp/system_resolver.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+#include "transports/tcp/tcp_stream.hpp"
+
+namespace surang::bridge {
+
+namespace {
+
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+
+constexpr auto kProxyHeaderLimit = 5s;
+
+TcpDialerOptions egress_options(Shared& shared) {
+  TcpDialerOptions options;
+  options.bbr = true;
+  options.admit = [&shared](std::vector<asio::ip::address> addresses, std::uint16_t port) {
+    return shared.egress.load()->admit(std::move(addresses), port);
+  };
+  return options;
+}
+
+}  // namespace
+
+struct Worker::Impl {
+  explicit Impl(Shared& given)
+      : shared(given),
+        tasks(io.get_executor()),
+        egress(resolver, egress_options(given)),
+        cover(resolver, {}) {
+    make_acceptor();
+  }
+
+  // Everything of one authenticated connection; cut by cancelling `task`.
+  struct Session {
+    Session(std::shared_ptr<Account> whose, asio::any_io_executor executor)
+        : account(std::move(whose)), task(std::move(executor)) {}
+    std::shared_ptr<Account> account;
+    TaskGroup task;
+  };
+
+  void make_acceptor() {
+    const auto options = shared.options.load();
+    https::AcceptorOptions https_options;
+    https_options.public_key = shared.keys.public_key;
+    https_options.cover = options->cover;
+    acceptor = https::make_acceptor(https_options, shared.users, shared.replays, cover, shared.accepted);
+  }
+
+  asio::awaitable<void> accept_loop(std::size_t index) {
+    auto& [socket, options] = listening[index];
+    while (socket.is_open()) {
+      error_code ec;
+      tcp::socket peer = co_await socket.async_accept(asio::redirect_error(asio::use_awaitable, ec));
+      if (!ec) {
+        ++shared.connections;
+        tasks.spawn(handle(std::move(peer), options.proxy_protocol));
+      } else if (ec == asio::error::operation_aborted) {
+        co_return;
+      } else if (ec == asio::error::no_descriptors ||
+                 ec == boost::system::errc::too_many_files_open_in_system ||
+                 ec == asio::error::no_buffer_space || ec == asio::error::no_memory) {
+        if (!short_of_descriptors)
+          spdlog::error("cannot accept: {}; raise the limit of open files", ec.message());
+        short_of_descriptors = true;
+        asio::steady_timer pause(io, 200ms);
+        co_await pause.async_wait(asio::use_awaitable);
+      }
+    }
+  }
+
+  asio::awaitable<void> handle(tcp::socket socket, bool proxy_protocol) {
+    error_code ec;
+    const auto peer = socket.remote_endpoint(ec);
+    if (ec) co_return;
+    ask_for_bbr(static_cast<int>(socket.native_handle()));
+    auto address = peer.address();
+    auto stream = make_tcp_stream(std::move(socket));
+    if (proxy_protocol) {
+      // Bounded before the header tells whom to count, since only the balancer should reach this port.
+      auto told = co_await with_timeout(kProxyHeaderLimit, read_proxy_header(*stream));
+      if (!told) {
+        ++shared.refused_proxy_header;
+        co_return;
+      }
+      if (told->source) address = told->source->address();
+    }
+    auto pass = shared.gate.enter(address, shared.options.load()->max_handshakes_per_address);
+    if (!pass) {
+      ++shared.refused_address;
+      co_return;
+    }
+    const auto present = acceptor;  // a reload may replace it meanwhile
+    auto peer_known = co_await present->accept(std::move(stream));
+    pass = {};
+    if (peer_known) co_await serve(std::move(*peer_known));
+  }
+
+  asio::awaitable<void> serve(Authenticated peer) {
+    auto account = shared.users.account(peer.user);
+    if (!account || !account->in_good_standing(unix_now())) co_return;
+    if (account->sessions.fetch_add(1) >= shared.options.load()->max_sessions_per_user) {
+      --account->sessions;
+      ++shared.refused_sessions;
+      co_return;
+    }
+    const auto session = sessions.emplace(sessions.end(), account, io.get_executor());
+    ++open;
+    session->task.spawn(run_session(std::move(peer), account));
+    co_await session->task.join();
+    --account->sessions;
+    --open;
+    sessions.erase(session);
+  }
+
+  asio::awaitable<void> run_session(Authenticated peer, std::shared_ptr<Account> account) {
+    const auto id = ++next_id;
+    spdlog::debug("s{}: session opens", id);
+    const auto ended = co_await tunnel::serve(std::move(peer), account->key, egress, limits, shared.served,
+                                              account->used, shared.draining);
+    spdlog::debug("s{}: session ends: {}", id, ended ? "done" : ended.error().message());
+  }
+
+  void cut_sessions(bool all) {
+    const auto now = unix_now();
+    // Ending a session may erase it at once: step before cancelling.
+    for (auto it = sessions.begin(); it != sessions.end();) {
+      auto& session = *it++;
+      if (all || !session.account->in_good_standing(now)) session.task.cancel();
+    }
+  }
+
+  void stop_listening() {
+    for (auto& [socket, options] : listening) {
+      error_code ignored;
+      socket.close(ignored);
+    }
+  }
+
+  Shared& shared;
+  asio::io_context io{1};
+  SystemResolver resolver;
+  TaskGroup tasks;
+  TcpDialer egress, cover;
+  tunnel::ServeLimits limits;
+  std::shared_ptr<TransportAcceptor> acceptor;
+  std::vector<std::pair<tcp::acceptor, config::ListenerOptions>> listening;
+  std::list<Session> sessions;
+  std::atomic<std::size_t> open{0};
+  std::uint64_t next_id = 0;
+  bool short_of_descriptors = false;
+  std::thread thread;
+};
+
+Worker::Worker(Shared& shared) : impl_(std::make_unique<Impl>(shared)) {}
+Worker::~Worker() {
+  stop();
+}
+
+Result<void> Worker::listen(const std::vector<config::ListenerOptions>& listeners,
+                            std::vector<config::ListenerOptions>& bound, std::string& why) {
+  bound.clear();
+  for (auto options : listeners) {
+    tcp::acceptor socket(impl_->io);
+    error_code ec;
+    const auto& at = options.address;
+    const auto refuse = [&] {
+      why = Endpoint(at.address().to_string(), at.port()).to_string() + ": " + ec.message();
+      return ec;
+    };
+    if (socket.open(at.protocol(), ec); ec) return refuse();
+    // Lets a restarted bridge bind at once.
+    socket.set_option(tcp::acceptor::reuse_address(true), ec);
+    if (at.address().is_v6() && at.address().is_unspecified())
+      socket.set_option(asio::ip::v6_only(false), ec);
+    share_port(static_cast<int>(socket.native_handle()), ec);
+    if (ec) return refuse();
+    if (socket.bind(at, ec); ec) return refuse();
+    if (socket.listen(4096, ec); ec) return refuse();
+    options.address = socket.local_endpoint();
+    bound.push_back(options);
+    impl_->listening.emplace_back(std::move(socket), options);
+  }
+  return {};
+}
+
+void Worker::start() {
+  for (std::size_t i = 0; i < impl_->listening.size(); ++i) impl_->tasks.spawn(impl_->accept_loop(i));
+  impl_->thread = std::thread([this] { impl_->io.run(); });
+}
+
+void Worker::reload() {
+  asio::post(impl_->io, [this] { impl_->make_acceptor(); });
+}
+
+void Worker::cut_sessions() {
+  asio::post(impl_->io, [this] { impl_->cut_sessions(false); });
+}
+
+void Worker::stop_listening() {
+  asio::post(impl_->io, [this] { impl_->stop_listening(); });
+}
+
+std::size_t Worker::open_sessions() const noexcept {
+  return impl_->open;
+}
+
+void Worker::stop() {
+  if (!impl_->thread.joinable()) return;
+  asio::post(impl_->io, [this] {
+    impl_->stop_listening();
+    impl_->cut_sessions(true);
+    impl_->tasks.cancel();
+  });
+  impl_->thread.join();
+}
+
+}  // namespace surang::bridge

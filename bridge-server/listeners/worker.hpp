@@ -1,0 +1,61 @@
+// One thread of the bridge: its own io_context, its own listening sockets (SO_REUSEPORT), its own
+// connections. A connection lives and dies here; what workers share is in Shared.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+#include "bridge-server/egress/egress_policy.hpp"
+#include "bridge-server/keys.hpp"
+#include "bridge-server/listeners/handshake_gate.hpp"
+#include "bridge-server/users/user_table.hpp"
+#include "config/bridge_options.hpp"
+#include "transports/https/https_acceptor.hpp"
+#include "transports/tunnel/tunnel_acceptor.hpp"
+
+namespace surang::bridge {
+
+/// What all workers use. Options and policy are swapped whole on reload.
+struct Shared {
+  explicit Shared(std::shared_ptr<const config::BridgeOptions> given) : options(std::move(given)) {}
+  std::atomic<std::shared_ptr<const config::BridgeOptions>> options;
+  std::atomic<std::shared_ptr<const EgressPolicy>> egress;
+  BridgeKeys keys;
+  UserTable users;
+  https::ReplaySet replays;
+  https::AcceptorCounters accepted;
+  tunnel::ServeCounters served;
+  HandshakeGate gate;
+  std::atomic<bool> draining{false};
+  std::atomic<std::uint64_t> connections{0};       ///< accepted, of all time
+  std::atomic<std::uint64_t> refused_address{0};   ///< over max_handshakes_per_address
+  std::atomic<std::uint64_t> refused_sessions{0};  ///< over max_sessions_per_user
+  std::atomic<std::uint64_t> refused_proxy_header{0};
+};
+
+class Worker {
+ public:
+  /// `shared` must outlive it.
+  explicit Worker(Shared& shared);
+  ~Worker();
+
+  /// Binds all listeners of the options; `bound` has their addresses, with the ports that the system chose
+  /// for 0. The system's error with `why` naming the address.
+  Result<void> listen(const std::vector<config::ListenerOptions>& listeners,
+                      std::vector<config::ListenerOptions>& bound, std::string& why);
+  void start();  ///< runs on a thread of its own
+
+  // From any thread:
+  void reload();          ///< takes the present options (cover site)
+  void cut_sessions();    ///< ends the sessions of accounts that are no longer in good standing
+  void stop_listening();  ///< accepts nothing more; sessions go on
+  std::size_t open_sessions() const noexcept;
+  void stop();  ///< ends everything and joins the thread
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace surang::bridge

@@ -1,0 +1,276 @@
+#include "bridge-server/server.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <thread>
+
+#include "bridge-server/control/control_server.hpp"
+#include "bridge-server/egress/own_addresses.hpp"
+#include "bridge-server/listeners/share_port.hpp"
+#include "bridge-server/listeners/worker.hpp"
+#include "bridge-server/reload_signal.hpp"
+#include "config/bridge_config.hpp"
+#include "transports/core/task_group.hpp"
+
+namespace surang::bridge {
+namespace {
+
+using namespace std::chrono_literals;
+using Options = std::shared_ptr<const config::BridgeOptions>;
+
+constexpr int kUnavailable = 69, kPermission = 77, kConfig = 78;
+constexpr auto kDrainLimit = 30s;
+constexpr auto kHousekeeping = 2s;  // usage to disk, expiry, quota, own addresses
+
+class Server {
+ public:
+  Server(Options options, std::filesystem::path config_file, BridgeKeys keys,
+         const std::filesystem::path& users)
+      : shared_(options),
+        config_file_(std::move(config_file)),
+        store_(users),
+        tasks_(io_.get_executor()),
+        signals_(io_),
+        control_(io_, control_socket(options->state_dir),
+                 [this](const boost::json::object& request) { return answer(request); }) {
+    shared_.keys = keys;
+    shared_.users.load(store_.list());
+    refresh_egress();
+  }
+
+  int run() {
+    if (const auto code = start(); code != 0) return code;
+    tasks_.spawn(watch_signals());
+    tasks_.spawn(housekeeping());
+    io_.run();
+    for (auto& worker : workers_) worker->stop();
+    flush_usage();
+    return 0;
+  }
+
+ private:
+  int start() {
+    const auto options = shared_.options.load();
+    if (const auto ready = control_.start(); !ready) {
+      if (ready.error() == asio::error::address_in_use)
+        spdlog::error("another bridge runs with {}", options->state_dir.string());
+      else
+        spdlog::error("cannot make the control socket in {}: {}", options->state_dir.string(),
+                      ready.error().message());
+      return ready.error() == asio::error::access_denied ? kPermission : kUnavailable;
+    }
+    auto listeners = options->listeners;
+    // Workers share their ports, and so could two bridges without noticing: see first that nobody is there.
+    for (const auto& listener : listeners)
+      if (const auto code = see_that_free(listener.address); code != 0) return code;
+    const auto wanted =
+        options->workers ? options->workers : std::max(1U, std::thread::hardware_concurrency());
+    const auto count = can_share_ports() ? wanted : 1U;
+    for (unsigned i = 0; i < count; ++i) {
+      auto worker = std::make_unique<Worker>(shared_);
+      std::vector<config::ListenerOptions> bound;
+      std::string why;
+      if (const auto listening = worker->listen(listeners, bound, why); !listening) {
+        spdlog::error("cannot listen on {}", why);
+        return listening.error() == asio::error::access_denied ? kPermission : kUnavailable;
+      }
+      listeners = std::move(bound);  // the ports that the system chose hold for the other workers too
+      workers_.push_back(std::move(worker));
+    }
+    for (auto& worker : workers_) worker->start();
+    for (const auto& listener : listeners)
+      spdlog::info("listening on {}:{} ({})",
+                   listener.address.address().is_v6() ? "[" + listener.address.address().to_string() + "]"
+                                                      : listener.address.address().to_string(),
+                   listener.address.port(), listener.transport);
+    return 0;
+  }
+
+  int see_that_free(const asio::ip::tcp::endpoint& at) {
+    asio::ip::tcp::acceptor probe(io_);
+    error_code ec;
+    probe.open(at.protocol(), ec);
+    if (!ec) probe.set_option(asio::ip::tcp::acceptor::reuse_address(true), ec);
+    if (!ec) probe.bind(at, ec);
+    if (!ec) probe.listen(1, ec);
+    if (!ec) return 0;
+    const Endpoint name(at.address().to_string(), at.port());
+    spdlog::error("cannot listen on {}: {}", name.to_string(), ec.message());
+    return ec == asio::error::access_denied ? kPermission : kUnavailable;
+  }
+
+  asio::awaitable<void> watch_signals() {
+    for (const int number : {SIGINT, SIGTERM}) signals_.add(number);
+    const auto reloads = reload_signal();
+    if (reloads) signals_.add(*reloads);
+    for (;;) {
+      const int number = co_await signals_.async_wait(asio::use_awaitable);
+      if (number == reloads) {
+        reload();
+        continue;
+      }
+      if (shared_.draining) {
+        finish();
+        co_return;
+      }
+      spdlog::info("stopping when the open connections have ended, at most {} s; again to stop at once",
+                   std::chrono::seconds(kDrainLimit).count());
+      shared_.draining = true;
+      for (auto& worker : workers_) worker->stop_listening();
+      tasks_.spawn(drain());
+    }
+  }
+
+  asio::awaitable<void> drain() {
+    const auto until = std::chrono::steady_clock::now() + kDrainLimit;
+    asio::steady_timer timer(io_);
+    while (open_sessions() > 0 && std::chrono::steady_clock::now() < until) {
+      timer.expires_after(100ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    finish();
+  }
+
+  asio::awaitable<void> housekeeping() {
+    asio::steady_timer timer(io_);
+    for (;;) {
+      timer.expires_after(kHousekeeping);
+      co_await timer.async_wait(asio::use_awaitable);
+      flush_usage();
+      refresh_egress();
+      for (auto& worker : workers_) worker->cut_sessions();
+    }
+  }
+
+  // All that keeps io_ running ends.
+  void finish() {
+    control_.stop();
+    tasks_.cancel();
+  }
+
+  void reload() {
+    std::string why;
+    auto fresh = config::load_bridge_config(config_file_, why);
+    if (!fresh) {
+      spdlog::error("reload refused, nothing changed: {}", why);
+      return;
+    }
+    const auto present = shared_.options.load();
+    if (fresh->listeners != present->listeners || fresh->workers != present->workers ||
+        fresh->state_dir != present->state_dir)
+      spdlog::warn("changes of listen, workers and state_dir need a restart");
+    spdlog::set_level(spdlog::level::from_str(fresh->log_level));
+    shared_.options = std::make_shared<const config::BridgeOptions>(std::move(*fresh));
+    refresh_egress();
+    for (auto& worker : workers_) worker->reload();
+    reload_users();
+    spdlog::info("reloaded");
+  }
+
+  void reload_users() {
+    try {
+      shared_.users.load(store_.list());
+    } catch (const std::exception& e) {
+      spdlog::error("cannot read the users: {}", e.what());
+    }
+    for (auto& worker : workers_) worker->cut_sessions();
+  }
+
+  void refresh_egress() {
+    shared_.egress =
+        std::make_shared<const EgressPolicy>(shared_.options.load()->allow_egress, own_addresses());
+  }
+
+  void flush_usage() {
+    auto usage = shared_.users.take_usage();
+    for (auto& [id, bytes] : unsaved_) usage.emplace_back(id, bytes);
+    unsaved_.clear();
+    try {
+      store_.add_usage(usage);
+      disk_failed_ = false;
+    } catch (const std::exception& e) {
+      if (!disk_failed_) spdlog::error("cannot write what users used, trying again: {}", e.what());
+      disk_failed_ = true;
+      unsaved_ = std::move(usage);
+    }
+  }
+
+  std::size_t open_sessions() const {
+    std::size_t sum = 0;
+    for (const auto& worker : workers_) sum += worker->open_sessions();
+    return sum;
+  }
+
+  boost::json::object answer(const boost::json::object& request) {
+    const auto* what = request.if_contains("do");
+    if (what && *what == "reload-users") {
+      reload_users();
+      return {{"ok", true}};
+    }
+    if (what && *what == "status") return status();
+    return {{"error", "unknown request"}};
+  }
+
+  boost::json::object status() const {
+    const auto& served = shared_.served;
+    const auto& accepted = shared_.accepted;
+    return {{"draining", shared_.draining.load()},
+            {"users", shared_.users.accounts().size()},
+            {"open_sessions", open_sessions()},
+            {"connections", shared_.connections.load()},
+            {"sessions", served.sessions.load()},
+            {"streams", served.streams.load()},
+            {"bytes_up", served.bytes_up.load()},
+            {"bytes_down", served.bytes_down.load()},
+            {"strangers", accepted.strangers.load()},
+            {"replays", accepted.replays.load()},
+            {"stale", accepted.stale.load()},
+            {"failed_handshakes", accepted.failed.load()},
+            {"refused_proof", served.refused_proof.load()},
+            {"refused_limit", served.refused_limit.load()},
+            {"refused_flood", served.refused_flood.load()},
+            {"refused_destination", served.refused_destination.load()},
+            {"refused_address", shared_.refused_address.load()},
+            {"refused_sessions", shared_.refused_sessions.load()},
+            {"refused_proxy_header", shared_.refused_proxy_header.load()}};
+  }
+
+  asio::io_context io_{1};
+  Shared shared_;
+  std::filesystem::path config_file_;
+  UserStore store_;
+  TaskGroup tasks_;
+  asio::signal_set signals_;
+  ControlServer control_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::pair<UserId, std::uint64_t>> unsaved_;
+  bool disk_failed_ = false;
+};
+
+}  // namespace
+
+int run_server(const config::BridgeOptions& options, const std::filesystem::path& config_file) {
+  spdlog::set_level(spdlog::level::from_str(options.log_level));
+  std::string why;
+  const auto keys = load_bridge_keys(keys_file(options.state_dir), why);
+  if (!keys) {
+    spdlog::error("{}; 'surang-bridge init' makes the keys", why);
+    return keys.error() == boost::system::errc::permission_denied ? kPermission : kConfig;
+  }
+  try {
+    Server server(std::make_shared<const config::BridgeOptions>(options), config_file, *keys,
+                  users_file(options.state_dir));
+    return server.run();
+  } catch (const std::exception& e) {
+    spdlog::error("{}", e.what());
+    return kUnavailable;
+  }
+}
+
+}  // namespace surang::bridge
