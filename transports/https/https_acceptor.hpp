@@ -6,6 +6,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
@@ -13,10 +15,12 @@
 namespace surang::https {
 
 /// Remembers every ticket that was let in, exactly, for as long as tickets are valid. Thread safe (sharded).
-/// Tickets minted before it was made are refused, so a restart forgets nothing that could be replayed.
 class ReplaySet {
  public:
-  ReplaySet();
+  /// With a `journal` (a file of its own, made when missing) what was let in before a restart is known after
+  /// it. Without one, or with one that cannot be read, tickets minted before now are refused, and those of
+  /// clients whose clock runs ahead could be replayed once after a restart.
+  explicit ReplaySet(std::filesystem::path journal = {});
   ~ReplaySet();
   /// True the first time `key_name` is seen; `minted` is the ticket's own time, unix seconds.
   bool insert(const std::array<std::uint8_t, 16>& key_name, std::int64_t minted, std::int64_t now);

@@ -96,6 +96,7 @@ class Reader {
 struct Records {
   struct Piece {
     std::size_t message_at, input_at, size;
+    bool whole;  // the record ends with it
   };
   std::vector<std::uint8_t> message;
   std::vector<Piece> pieces;
@@ -112,19 +113,20 @@ struct Records {
       in.expect(size != 0);
       if (!in.ok()) break;
       const auto here = std::min<std::size_t>(size, input.size() - in.pos());
-      pieces.push_back({message.size(), in.pos(), here});
+      pieces.push_back({message.size(), in.pos(), here, here == size});
       const auto body = in.bytes(here);
       message.insert(message.end(), body.begin(), body.end());
       if (here < size) break;
     }
     bad = state == HelloState::not_tls;
-  }
-
-  // Where the first `size` bytes of the message end in the input.
-  std::size_t end_in_input(std::size_t size) const {
-    for (const auto& p : pieces)
-      if (size <= p.message_at + p.size) return p.input_at + size - p.message_at;
-    return 0;
+  }  // Where the first `size` bytes of the message end.
+  void find_end(std::size_t size, ClientHello& hello) const {
+    for (const auto& p : pieces) {
+      if (size > p.message_at + p.size) continue;
+      hello.size = p.input_at + size - p.message_at;
+      hello.ends_record = p.whole && size == p.message_at + p.size;
+      return;
+    }
   }
   std::optional<std::pair<std::size_t, std::size_t>> in_input(std::size_t at, std::size_t size) const {
     for (const auto& p : pieces)
@@ -305,7 +307,7 @@ HelloState parse_client_hello(std::span<const std::uint8_t> input, ClientHello& 
   if (state == HelloState::need_more && (records.bad || input.size() >= kMaxClientHello))
     return HelloState::not_tls;
   if (state != HelloState::complete) return state;
-  found.size = records.end_in_input(end);
+  records.find_end(end, found);
   found.message.assign(records.message.begin(), records.message.begin() + static_cast<std::ptrdiff_t>(end));
   hello = std::move(found);
   return state;

@@ -34,6 +34,7 @@ struct ClientHello {
   std::vector<std::uint8_t> message;  ///< the handshake message, put together from its records
   std::size_t binders_at = 0;         ///< in `message`: where what the binders cover ends (RFC 8446 4.2.11.2)
   std::size_t size = 0;               ///< bytes of the input it took up, record headers included
+  bool ends_record = false;           ///< nothing else is in its last record, as RFC 8446 5.1 wants it
   /// Where the server name stands in the input (offset, length); for fragmentation.
   std::optional<std::pair<std::size_t, std::size_t>> server_name_at;
 };

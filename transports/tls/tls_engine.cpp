@@ -70,8 +70,8 @@ void give_back_wire_buffer(Bytes buffer) {
   spare_buffers().push_back(std::move(buffer));
 }
 
-Engine::Engine(Stream& inner, SslPtr ssl, TlsTuning tuning)
-    : inner_(inner), ssl_(std::move(ssl)), tuning_(tuning) {
+Engine::Engine(Stream& inner, SslPtr ssl, TlsTuning tuning, Bytes already_read)
+    : inner_(inner), ssl_(std::move(ssl)), tuning_(tuning), ahead_(std::move(already_read)) {
   BIO* bio = BIO_new(engine_bio());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
@@ -275,22 +275,22 @@ Result<void> Engine::read_server_early() {
 
 // Has the server said anything yet? Keeps the first bytes for pull().
 bool Engine::peek() {
-  if (!peeked_.empty() || inner_end_) return true;
+  if (!ahead_.empty() || inner_end_) return true;
   Bytes first(2048);
   const int n = pull(reinterpret_cast<char*>(first.data()), static_cast<int>(first.size()));
   if (n <= 0) return inner_end_.failed();
   first.resize(static_cast<std::size_t>(n));
-  peeked_ = std::move(first);
+  ahead_ = std::move(first);
   return true;
 }
 
 int Engine::pull(char* into, int size) {
   const auto asked = static_cast<std::size_t>(size);
-  if (!peeked_.empty()) {
-    const auto n = std::min(asked, peeked_.size());
-    std::copy_n(peeked_.begin(), n, into);
-    peeked_.erase(peeked_.begin(), peeked_.begin() + static_cast<std::ptrdiff_t>(n));
-    if (peeked_.empty()) peeked_ = Bytes();
+  if (!ahead_.empty()) {
+    const auto n = std::min(asked, ahead_.size());
+    std::copy_n(ahead_.begin(), n, into);
+    ahead_.erase(ahead_.begin(), ahead_.begin() + static_cast<std::ptrdiff_t>(n));
+    if (ahead_.empty()) ahead_ = Bytes();
     return static_cast<int>(n);
   }
   if (drained_ || inner_end_) return -1;

@@ -24,7 +24,7 @@ class Engine {
   enum class Step { done, more };
 
   /// Reads from `inner` by try_read alone; what it writes collects in its output.
-  Engine(Stream& inner, SslPtr ssl, TlsTuning tuning);
+  Engine(Stream& inner, SslPtr ssl, TlsTuning tuning, Bytes already_read);
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
@@ -87,7 +87,7 @@ class Engine {
   bool early_done_ = false;      // client: the server took the early data
   bool hello_answered_ = false;  // server: our flight is written
   Bytes kept_;                   // early data read before anybody asked
-  Bytes peeked_;
+  Bytes ahead_;                  // taken from the inner stream, not seen by OpenSSL yet
   Bytes out_;
   bool starved_ = false;  // OpenSSL wants more than has come
   bool drained_ = false;  // the inner stream had no more at the last look

@@ -29,10 +29,10 @@ class Bell {
 
 class TlsStreamImpl final : public TlsStream {
  public:
-  TlsStreamImpl(StreamPtr inner, SslPtr ssl, TlsTuning tuning)
+  TlsStreamImpl(StreamPtr inner, SslPtr ssl, TlsTuning tuning, Bytes already_read)
       : executor_(inner->executor()),
         inner_(std::move(inner)),
-        engine_(*inner_, std::move(ssl), tuning),
+        engine_(*inner_, std::move(ssl), tuning, std::move(already_read)),
         sent_(executor_),
         pulled_(executor_) {}
 
@@ -187,8 +187,9 @@ class TlsStreamImpl final : public TlsStream {
 
 }  // namespace
 
-std::unique_ptr<TlsStream> TlsStream::make(StreamPtr inner, SslPtr ssl, TlsTuning tuning) {
-  return std::make_unique<TlsStreamImpl>(std::move(inner), std::move(ssl), tuning);
+std::unique_ptr<TlsStream> TlsStream::make(StreamPtr inner, SslPtr ssl, TlsTuning tuning,
+                                           Bytes already_read) {
+  return std::make_unique<TlsStreamImpl>(std::move(inner), std::move(ssl), tuning, std::move(already_read));
 }
 
 }  // namespace surang::tls

@@ -26,7 +26,9 @@ struct TlsTuning {
 class TlsStream : public Stream {
  public:
   /// Takes over `inner` and `ssl` (made from a context, connect or accept state set by the caller).
-  static std::unique_ptr<TlsStream> make(StreamPtr inner, SslPtr ssl, TlsTuning tuning = {});
+  /// `already_read` are bytes that were taken from `inner` before.
+  static std::unique_ptr<TlsStream> make(StreamPtr inner, SslPtr ssl, TlsTuning tuning = {},
+                                         std::vector<std::uint8_t> already_read = {});
 
   /// Completes the handshake. A client whose session allows early data may skip it: its first write then goes
   /// as early data, and the handshake completes while reading. A server that takes early data is done when it

@@ -71,6 +71,7 @@ TEST_CASE("a hello is read whatever way it is cut, and not before its last byte"
     CHECK(hello.supported_versions == std::vector<std::uint16_t>{0x0304, 0x0303});
     CHECK(hello.message == Bytes(whole.begin() + 5, whole.end()));
     CHECK(!hello.early_data);
+    CHECK(hello.ends_record);
     if (size > 100) {
       REQUIRE(hello.server_name_at);
       CHECK(std::string(bytes.begin() + static_cast<std::ptrdiff_t>(hello.server_name_at->first),

@@ -1,0 +1,38 @@
+#include "transports/registry.hpp"
+
+#include <array>
+
+#include "transports/https/https_dialer.hpp"
+
+namespace surang {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  Result<std::unique_ptr<TransportDialer>> (*make)(const TransportSpec&, const BridgeIdentity&, Dialer&,
+                                                   std::string&);
+};
+
+constexpr std::array kTransports{
+    Entry{"https", https::make_dialer},
+};
+
+}  // namespace
+
+std::vector<std::string_view> transport_names() {
+  std::vector<std::string_view> names;
+  for (const auto& entry : kTransports) names.push_back(entry.name);
+  return names;
+}
+
+Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSpec& spec,
+                                                               const BridgeIdentity& bridge, Dialer& tcp,
+                                                               std::string& why) {
+  for (const auto& entry : kTransports)
+    if (entry.name == spec.name) return entry.make(spec, bridge, tcp, why);
+  why = "this build has no transport '" + spec.name + "'; it has:";
+  for (const auto& entry : kTransports) (why += ' ') += entry.name;
+  return make_error_code(Errc::bad_input);
+}
+
+}  // namespace surang
