@@ -64,6 +64,14 @@ class Runner {
   }
 
  private:
+  // A second answer may have come while we were connecting to the first one's address.
+  Signal doubt() {
+    if (doubt_ == Signal::none && order_.way == Way::direct && !order_.to.address() &&
+        tools_.names->late_answer(order_.to.host()))
+      doubt_ = Signal::dns_late_answer;
+    return doubt_;
+  }
+
   void step(Stage stage) {
     a_->view.stage = stage;
     a_->view.last_life = Clock::now();
@@ -135,7 +143,7 @@ class Runner {
     if (!opened) {
       const auto signal = connect_signal(a_->connects, opened.error(), Clock::now() - begun);
       // An address that no public site has: the name server's answer is the better explanation.
-      fail(is_dns(doubt_) ? doubt_ : signal, opened.error());
+      fail(is_dns(doubt()) ? doubt() : signal, opened.error());
     }
     co_return opened;
   }
@@ -169,7 +177,7 @@ class Runner {
           co_return end(Outcome::doubtful, judged.signal, std::move(judged.detail));
         case FirstAnswer::State::valid:
           // Whatever answers at an address that no public site has must be confirmed by another way.
-          co_return end(is_dns(doubt_) ? Outcome::doubtful : Outcome::validated, doubt_);
+          co_return end(is_dns(doubt()) ? Outcome::doubtful : Outcome::validated, doubt());
       }
     }
   }

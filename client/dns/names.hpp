@@ -33,6 +33,10 @@ class Names {
   virtual bool has_encrypted() const noexcept = 0;
   /// Encrypted DNS agreed with a doubtful answer: believe it from now on.
   virtual void trust(const std::string& host) = 0;
+  /// A second, contradicting answer came behind the system's: two speak for one name server.
+  virtual bool late_answer([[maybe_unused]] const std::string& host) { return false; }
+  /// Another network: nothing of what was answered holds.
+  virtual void forget() {}
 };
 
 }  // namespace surang::client

@@ -1,0 +1,36 @@
+// DNS questions for addresses and their answers (RFC 1035, 3596), by c-ares. Pure. Answers are strangers'
+// bytes.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace surang::client {
+
+enum class RecordType : std::uint16_t { a = 1, aaaa = 28 };
+
+/// Empty when `host` is no name that DNS can carry.
+std::vector<std::uint8_t> make_dns_query(const std::string& host, RecordType type, std::uint16_t id);
+
+struct DnsReply {
+  enum class Kind {
+    not_ours,  ///< another id, question, or no reply at all: to be ignored
+    malformed,
+    truncated,  ///< to be asked again over TCP
+    no_such_name,
+    failed,  ///< SERVFAIL, REFUSED and kin
+    answer,  ///< `addresses` may be empty (no data of this type)
+  };
+  Kind kind = Kind::not_ours;
+  std::vector<boost::asio::ip::address> addresses;
+  std::chrono::seconds ttl{0};  ///< the least of the answer's
+};
+
+/// `query` is what make_dns_query gave; the reply must repeat its id and question.
+DnsReply parse_dns_reply(std::span<const std::uint8_t> reply, std::span<const std::uint8_t> query);
+
+}  // namespace surang::client

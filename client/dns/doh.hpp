@@ -1,0 +1,44 @@
+// DNS over HTTPS (RFC 8484): providers are dialled by address, their certificate is checked against their
+// name, and the first answer wins. What they say is as good as their certificate; what a network's name
+// server says is not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "client/dns/dns_message.hpp"
+#include "config/client_options.hpp"
+#include "transports/core/dialer.hpp"
+
+typedef struct ssl_ctx_st SSL_CTX;
+
+namespace surang::client {
+
+struct DohOptions {
+  std::vector<config::DohServer> servers;
+  std::chrono::milliseconds stagger{250};  ///< before the next provider is asked beside the last
+  std::chrono::milliseconds limit{6000};
+  bool ipv6 = true;
+};
+
+class Doh {
+ public:
+  /// `direct` and `tunnel` (may be null) must outlive it; both are given addresses only.
+  Doh(boost::asio::any_io_executor executor, DohOptions options, std::shared_ptr<SSL_CTX> context,
+      Dialer& direct, Dialer* tunnel);
+  ~Doh();
+
+  struct Answer {
+    std::vector<boost::asio::ip::address> addresses;
+    std::chrono::seconds ttl{0};
+  };
+  /// Errc::name_not_found is the providers' word; any other error: none could be reached by either way.
+  asio::awaitable<Result<Answer>> resolve(std::string host);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace surang::client

@@ -1,0 +1,265 @@
+#include "client/dns/system_dns.hpp"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "client/detection/site_scope.hpp"
+#include "client/dns/answer_check.hpp"
+#include "client/dns/dns_message.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tcp/system_resolver.hpp"
+
+namespace surang::client {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::address;
+using asio::ip::udp;
+using namespace std::chrono_literals;
+
+using Addresses = std::vector<address>;
+
+// The answer of one type is waited for so long after the other's (RFC 8305 3).
+constexpr auto kResolutionDelay = 50ms;
+
+struct Question {
+  std::vector<std::uint8_t> query;
+  DnsReply reply;
+  bool answered = false;
+};
+
+// Whether this computer has a route to the world over IPv6: connecting a datagram socket sends nothing.
+bool routes_ipv6(asio::any_io_executor executor) {
+  udp::socket socket(executor);
+  error_code ec;
+  socket.open(udp::v6(), ec);
+  if (ec) return false;
+  socket.connect(udp::endpoint(asio::ip::make_address("2001:4860:4860::8888"), 53), ec);
+  return !ec;
+}
+
+asio::awaitable<Result<std::size_t>> receive(std::shared_ptr<udp::socket> socket, asio::mutable_buffer into) {
+  error_code ec;
+  const auto n = co_await socket->async_receive(into, asio::redirect_error(asio::use_awaitable, ec));
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(asio::error::operation_aborted);
+  if (ec) co_return ec;
+  co_return n;
+}
+
+asio::awaitable<Result<DnsReply>> ask_over_tcp(asio::any_io_executor executor, udp::endpoint server,
+                                               std::vector<std::uint8_t> query) {
+  asio::ip::tcp::socket socket(executor);
+  error_code ec;
+  auto token = asio::redirect_error(asio::use_awaitable, ec);
+  co_await socket.async_connect({server.address(), server.port()}, token);
+  if (ec) co_return ec;
+  std::vector<std::uint8_t> framed{static_cast<std::uint8_t>(query.size() >> 8),
+                                   static_cast<std::uint8_t>(query.size())};
+  framed.insert(framed.end(), query.begin(), query.end());
+  co_await asio::async_write(socket, asio::buffer(framed), token);
+  if (ec) co_return ec;
+  std::array<std::uint8_t, 2> size{};
+  co_await asio::async_read(socket, asio::buffer(size), token);
+  if (ec) co_return ec;
+  std::vector<std::uint8_t> message(static_cast<std::size_t>(size[0]) << 8 | size[1]);
+  co_await asio::async_read(socket, asio::buffer(message), token);
+  if (ec) co_return ec;
+  co_return parse_dns_reply(message, query);
+}
+
+}  // namespace
+
+struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
+  Impl(asio::any_io_executor e, SystemDnsOptions o, std::function<void(const std::string&)> l)
+      : executor(e), options(std::move(o)), late(std::move(l)), background(e) {}
+
+  // The system's settings are read again at most once a second.
+  void refresh() {
+    const auto now = Clock::now();
+    if (now < refresh_at) return;
+    refresh_at = now + 1s;
+    servers = options.servers();
+    hosts = options.hosts();
+    ipv6 = options.ipv6 && routes_ipv6(executor);
+  }
+
+  asio::awaitable<SystemReply> ask(std::string host) {
+    refresh();
+    SystemReply reply;
+    if (const auto it = hosts.find(host); it != hosts.end()) {
+      reply.answer.addresses = it->second;  // the person's own word: never in doubt
+      co_return reply;
+    }
+    if (servers.empty() || is_local_name(host)) co_return co_await ask_system(host);
+    reply.answer.error = make_error_code(Errc::timed_out);
+    reply.answer.doubt = Signal::dns_silence;
+    const auto ask_whom = servers;
+    for (unsigned round = 0; round < options.rounds; ++round)
+      for (const auto& server : ask_whom) {
+        auto tried = co_await ask_server(server, host);
+        if (tried) co_return std::move(*tried);
+      }
+    co_return reply;
+  }
+
+  // An error: this server said nothing useful, try another.
+  asio::awaitable<Result<SystemReply>> ask_server(udp::endpoint server, std::string host) {
+    std::vector<Question> questions;
+    for (const auto type : {RecordType::a, RecordType::aaaa}) {
+      if (type == RecordType::aaaa && !ipv6) continue;
+      std::uint16_t id = 0;
+      RAND_bytes(reinterpret_cast<unsigned char*>(&id), sizeof id);
+      Question q;
+      q.query = make_dns_query(host, type, id);
+      if (q.query.empty()) {
+        SystemReply nothing;
+        nothing.answer.error = make_error_code(Errc::name_not_found);
+        co_return nothing;
+      }
+      questions.push_back(std::move(q));
+    }
+    auto socket = std::make_shared<udp::socket>(executor);
+    error_code ec;
+    socket->open(server.protocol(), ec);
+    if (!ec) socket->connect(server, ec);
+    for (const auto& q : questions)
+      if (!ec) socket->send(asio::buffer(q.query), 0, ec);
+    if (ec) co_return ec;
+
+    std::vector<std::uint8_t> block(4096);
+    auto deadline = Clock::now() + options.try_limit;
+    while (std::any_of(questions.begin(), questions.end(), [](const auto& q) { return !q.answered; })) {
+      const auto left = deadline - Clock::now();
+      if (left <= Clock::duration::zero()) break;
+      auto receiving = receive(socket, asio::buffer(block));
+      const auto n = co_await with_timeout(left, std::move(receiving));
+      if (!n) {
+        if (n.error() == Errc::timed_out) break;
+        co_return n.error();  // ICMP: no name server there
+      }
+      for (auto& q : questions) {
+        auto reply = parse_dns_reply(std::span(block).first(*n), q.query);
+        if (q.answered || reply.kind == DnsReply::Kind::not_ours || reply.kind == DnsReply::Kind::malformed)
+          continue;
+        if (reply.kind == DnsReply::Kind::truncated) {
+          auto over_tcp =
+              co_await with_timeout<DnsReply>(options.try_limit, ask_over_tcp(executor, server, q.query));
+          if (!over_tcp) continue;
+          reply = std::move(*over_tcp);
+        }
+        q.reply = std::move(reply);
+        q.answered = true;
+        // A name that is not there has no address of the other family either.
+        if (!q.reply.addresses.empty()) deadline = std::min(deadline, Clock::now() + kResolutionDelay);
+      }
+    }
+    auto reply = summary(questions, host);
+    if (reply) listen_for_late(socket, std::move(questions), host);
+    co_return reply;
+  }
+
+  static Result<SystemReply> summary(const std::vector<Question>& questions, const std::string& host) {
+    SystemReply reply;
+    bool answered = false, refused = true, no_such_name = false;
+    reply.ttl = 300s;
+    Addresses v4;
+    for (const auto& q : questions) {
+      if (!q.answered) continue;
+      answered = true;
+      refused &= q.reply.kind == DnsReply::Kind::failed;
+      no_such_name |= q.reply.kind == DnsReply::Kind::no_such_name;
+      if (!q.reply.addresses.empty()) reply.ttl = std::min(reply.ttl, q.reply.ttl);
+      for (const auto& a : q.reply.addresses) (a.is_v4() ? v4 : reply.answer.addresses).push_back(a);
+    }
+    if (!answered || refused) return make_error_code(Errc::timed_out);
+    // IPv6 first where it is routed (RFC 6724); happy eyeballs sorts out the rest.
+    reply.answer.addresses.insert(reply.answer.addresses.end(), v4.begin(), v4.end());
+    if (reply.answer.addresses.empty()) {
+      reply.answer.error = make_error_code(Errc::name_not_found);
+      reply.answer.doubt = Signal::dns_nxdomain;  // or no data, which censors send just as well
+      reply.ttl = no_such_name ? 10s : 5s;
+      return reply;
+    }
+    reply.answer.doubt = check_addresses(host, reply.answer.addresses);
+    return reply;
+  }
+
+  void listen_for_late(std::shared_ptr<udp::socket> socket, std::vector<Question> questions,
+                       std::string host) {
+    if (background.size() > 256) return;
+    background.spawn(
+        late_answers(shared_from_this(), std::move(socket), std::move(questions), std::move(host)));
+  }
+
+  static asio::awaitable<void> late_answers(std::shared_ptr<Impl> self, std::shared_ptr<udp::socket> socket,
+                                            std::vector<Question> questions, std::string host) {
+    const auto deadline = Clock::now() + self->options.late_wait;
+    std::vector<std::uint8_t> block(4096);
+    for (;;) {
+      const auto left = deadline - Clock::now();
+      if (left <= Clock::duration::zero()) co_return;
+      auto receiving = receive(socket, asio::buffer(block));
+      const auto n = co_await with_timeout(left, std::move(receiving));
+      if (!n) co_return;
+      for (const auto& q : questions) {
+        const auto second = parse_dns_reply(std::span(block).first(*n), q.query);
+        if (!q.answered || second.kind != DnsReply::Kind::answer || second.addresses.empty()) continue;
+        const bool appeared = q.reply.addresses.empty();
+        if (appeared || contradicts(q.reply.addresses, second.addresses)) {
+          self->late(host);
+          co_return;
+        }
+      }
+    }
+  }
+
+  asio::awaitable<SystemReply> ask_system(std::string host) {
+    SystemReply reply;
+    auto found = co_await fallback.resolve(host);
+    reply.ttl = 5s;
+    if (found) {
+      reply.answer.addresses = std::move(*found);
+      reply.answer.doubt = check_addresses(host, reply.answer.addresses);
+    } else {
+      reply.answer.error = found.error();
+      const bool silent = found.error() == Errc::timed_out;
+      if (!is_local_name(host)) reply.answer.doubt = silent ? Signal::dns_silence : Signal::dns_nxdomain;
+    }
+    co_return reply;
+  }
+
+  asio::any_io_executor executor;
+  SystemDnsOptions options;
+  std::function<void(const std::string&)> late;
+  SystemResolver fallback;
+  Clock::time_point refresh_at{};
+  std::vector<udp::endpoint> servers;
+  HostsTable hosts;
+  bool ipv6 = false;
+  TaskGroup background;
+};
+
+SystemDns::SystemDns(asio::any_io_executor executor, SystemDnsOptions options,
+                     std::function<void(const std::string&)> late)
+    : impl_(std::make_shared<Impl>(executor, std::move(options), std::move(late))) {}
+
+SystemDns::~SystemDns() {
+  impl_->late = [](const std::string&) {};
+  impl_->background.cancel();
+}
+
+asio::awaitable<SystemReply> SystemDns::ask(std::string host) {
+  const auto impl = impl_;
+  co_return co_await impl->ask(std::move(host));
+}
+
+}  // namespace surang::client
