@@ -135,6 +135,18 @@ void Learner::convict_host(const std::string& host, std::uint16_t port, Way way,
   widen(verdict);
 }
 
+void Learner::renew(const Verdict& verdict, Signal signal) {
+  auto ended = verdict;
+  ended.expires = 0;  // it is renewed before its end
+  auto fresh = verdict;
+  fresh.signal = signal;
+  auto renewed = convict(ended, fresh, unix_now(), first_expiry_);
+  renewed.used = verdict.used;  // nobody used it just now
+  store_.put(renewed);
+  note(verdict.subject, Way::direct, signal, "retested");
+  widen(renewed);
+}
+
 void Learner::widen(const Verdict& v) {
   const auto now = unix_now();
   const auto domain = registrable_domain(v.subject);

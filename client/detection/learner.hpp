@@ -42,6 +42,8 @@ class Learner {
                   const std::string& network_then);
   void convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
                     const std::string& address);
+  /// A retest failed as before while the other way worked: the next step of the ladder of expiries.
+  void renew(const Verdict& verdict, Signal signal);
   /// Direct works again: forgets the verdicts that kept the host from it.
   void acquit(const std::string& host);
 

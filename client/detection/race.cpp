@@ -61,6 +61,22 @@ asio::awaitable<std::shared_ptr<Attempt>> Race::run() {
   }
 }
 
+asio::awaitable<std::shared_ptr<Attempt>> Race::run_and_close() {
+  std::shared_ptr<Attempt> winner;
+  bool cancelled = false;
+  try {
+    winner = co_await run();
+  } catch (const boost::system::system_error& e) {
+    if (e.code() != asio::error::operation_aborted) throw;
+    cancelled = true;
+  }
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await close();
+  co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
+  co_return winner;
+}
+
 asio::awaitable<bool> Race::wait_for_failure(std::shared_ptr<Attempt> attempt) {
   while (attempt->view.outcome == Outcome::pending) {
     const auto limit = silent_at(attempt->view, limits_.hedge);

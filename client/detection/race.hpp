@@ -26,6 +26,9 @@ class Race {
   /// The winning attempt, or nothing when all failed or the budget is spent. Losers are left as they are.
   asio::awaitable<std::shared_ptr<Attempt>> run();
 
+  /// The same for a probe of our own: whatever way it ends, nothing of it runs afterwards.
+  asio::awaitable<std::shared_ptr<Attempt>> run_and_close();
+
   /// After run: waits until `attempt` has ended or has been silent for long enough to count as failed.
   /// True when it failed (view.signal is then set), false when it answered.
   asio::awaitable<bool> wait_for_failure(std::shared_ptr<Attempt> attempt);

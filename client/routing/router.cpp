@@ -45,7 +45,9 @@ Router::Router(asio::any_io_executor executor, const config::ClientOptions& opti
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
                VerdictStore& store, RouterParts parts)
-    : core_(std::make_shared<RouterCore>(executor, options, tunnel, store, std::move(parts))) {}
+    : core_(std::make_shared<RouterCore>(executor, options, tunnel, store, std::move(parts))) {
+  core_->start_probing();
+}
 
 Router::~Router() {
   core_->background.cancel();

@@ -1,9 +1,10 @@
 #include "client/routing/router_core.hpp"
 
-#include <spdlog/spdlog.h>
+#include <algorithm>
 
 #include "client/detection/probe_flight.hpp"
 #include "client/detection/site_scope.hpp"
+#include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
 namespace {
@@ -139,6 +140,10 @@ class Watch final : public ConnectionWatch {
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first, bool afresh) {
   const auto self = shared_from_this();
   const auto host = host_of(to, first);
+  if (learner.network() != names_network) {
+    names_network = learner.network();
+    parts.names->forget();
+  }
   auto f = facts(to, host);
   if (afresh) {
     f.verdict.reset();
@@ -226,6 +231,23 @@ asio::awaitable<bool> RouterCore::fails_again(Endpoint to, std::string host) {
   const RaceEnd end{self, race};
   const auto winner = co_await race->run();
   co_return !winner || winner->view.outcome != Outcome::validated;
+}
+
+std::shared_ptr<SSL_CTX> RouterCore::tls_context() {
+  if (!tls_context_) tls_context_ = tls::make_client_context(options.extra_ca_file);
+  return tls_context_;
+}
+
+void RouterCore::start_probing() {
+  if (options.background_probes && tunnel) background.spawn(probing(shared_from_this()));
+}
+
+asio::awaitable<void> RouterCore::probing(std::shared_ptr<RouterCore> self) {
+  ProberOptions prober;
+  prober.tick = std::clamp<Clock::duration>(self->options.first_expiry / 20, 200ms, 2s);
+  prober.tls_context = [core = self.get()] { return core->tls_context(); };
+  auto limits = self->limits();
+  co_await run_prober(self->executor, self->tools(), limits, self->learner, prober);
 }
 
 void RouterCore::contrast_later(Endpoint to, std::string host) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "client/detection/learner.hpp"
+#include "client/detection/prober.hpp"
 #include "client/detection/race.hpp"
 #include "client/routing/router.hpp"
 #include "client/routing/rules.hpp"
@@ -28,6 +29,10 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// Learns from a race whose winner (may be null) has been handed over, then ends it.
   asio::awaitable<void> aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                   std::string host, std::string network);
+  /// Retests in the background for as long as the Router lives.
+  void start_probing();
+  /// The system's roots and the person's own; read when first needed.
+  std::shared_ptr<SSL_CTX> tls_context();
   /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
   void contrast_later(Endpoint to, std::string host);
   asio::awaitable<void> contrast(Endpoint to, std::string host);
@@ -43,12 +48,16 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
   Clock::time_point last_extra_dial{};
+  std::string names_network;  ///< that the names were asked on
   TaskGroup background;
 
  private:
+  static asio::awaitable<void> probing(std::shared_ptr<RouterCore> self);
   asio::awaitable<void> conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                  std::string host, std::string network);
   bool may_dial_extra();
+
+  std::shared_ptr<SSL_CTX> tls_context_;
 };
 
 /// Ends a race in the background whatever way its owner ends.

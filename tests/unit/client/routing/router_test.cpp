@@ -386,6 +386,30 @@ TEST_CASE("a verdict expires and the host is direct again") {
       options);
 }
 
+TEST_CASE("a background retest returns a host to direct, or renews its verdict for longer") {
+  auto options = quick_options();
+  options.first_expiry = 4s;
+  options.background_probes = true;
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        for (const auto* host : {"again.example", "still.example"}) {
+          world.direct[host] = Shows::reset;
+          (void)co_await visit(router, host);
+        }
+        co_await rest(100ms);
+        CHECK(router.convictions().size() == 2);
+        world.direct["again.example"] = Shows::site;
+        co_await rest(4500ms);
+        // Nobody visited meanwhile: the retests alone did it.
+        CHECK(router.why("again.example").at("way").as_string() == "direct");
+        CHECK(router.convictions().size() == 1);
+        CHECK(router.why("still.example").at("step").as_int64() == 1);
+        CHECK((co_await visit(router, "again.example")).way == "direct");
+        CHECK((co_await visit(router, "still.example")).way == "tunnel");
+      },
+      options);
+}
+
 TEST_CASE("a browser that leaves in the middle leaves nothing behind") {
   surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
     World world(io.get_executor());

@@ -1,0 +1,36 @@
+// Background recovery: while a host goes round a block, its direct way is tried again shortly before the
+// verdict ends. One success returns it to direct; one more failure, by contrast, renews the verdict for
+// longer.
+#pragma once
+
+#include <memory>
+
+#include "client/detection/learner.hpp"
+#include "client/detection/race.hpp"
+
+typedef struct ssl_ctx_st SSL_CTX;
+
+namespace surang::client {
+
+/// When a verdict is to be retested: in the last fifth of its time, at a moment of its own (so that a
+/// network's verdicts do not come due together), and only if the host was used since it was last renewed.
+/// Pure.
+bool probe_due(const Verdict& verdict, std::chrono::seconds first_expiry, UnixSeconds now);
+
+struct ProberOptions {
+  Clock::duration tick = std::chrono::seconds(2);  ///< at most one probe in this time, over all hosts
+  /// Made when the first verdict of a kind that only a certificate can clear is retested.
+  std::function<std::shared_ptr<SSL_CTX>()> tls_context;
+};
+
+/// Runs until cancelled. What it is given must outlive it.
+asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
+                                 Learner& learner, ProberOptions options);
+
+/// One direct attempt with a certificate that has to verify; Errc::certificate, Errc::timed_out, or what the
+/// network said. Proof that it is the site which answers there, where a ServerHello is none.
+asio::awaitable<Result<void>> verified_direct(asio::any_io_executor executor, AttemptTools tools,
+                                              RaceLimits limits, Way way, Endpoint to, std::string host,
+                                              std::shared_ptr<SSL_CTX> context);
+
+}  // namespace surang::client

@@ -1,0 +1,88 @@
+// rules and ladder.
+#include <doctest.h>
+
+#include "client/routing/ladder.hpp"
+#include "client/routing/rules.hpp"
+
+using namespace surang::client;
+using surang::config::OnTunnelDown;
+using surang::config::RuleAction;
+
+TEST_CASE("patterns cover what they say") {
+  CHECK(pattern_matches("example.com", "example.com"));
+  CHECK(pattern_matches("Example.COM", "a.b.example.com"));
+  CHECK(!pattern_matches("example.com", "badexample.com"));
+  CHECK(pattern_matches("=example.com", "example.com"));
+  CHECK(!pattern_matches("=example.com", "www.example.com"));
+  CHECK(pattern_matches("*.example.com", "www.example.com"));
+  CHECK(!pattern_matches("*.example.com", "example.com"));
+  CHECK(pattern_matches("10.0.0.0/8", "10.200.3.4"));
+  CHECK(!pattern_matches("10.0.0.0/8", "11.0.0.1"));
+  CHECK(pattern_matches("93.184.1.1", "93.184.1.1"));
+  CHECK(pattern_matches("2a00:93::/32", "2a00:93:1::5"));
+  CHECK(!pattern_matches("2a00:93::/32", "2a00:94::5"));
+  CHECK(pattern_matches("172.16.0.0/12", "172.31.255.255"));
+  CHECK(!pattern_matches("172.16.0.0/12", "172.32.0.0"));
+  CHECK(pattern_matches("0.0.0.0/0", "1.2.3.4"));
+  CHECK(!pattern_matches("0.0.0.0/0", "example.com"));
+  for (const auto* good : {"example.com", "=x.org", "*.y.net", "1.2.3.4", "::1", "10.0.0.0/8"})
+    CHECK(valid_pattern(good));
+  for (const auto* bad : {"", "=", "*.", "10.0.0.0/33", "10.0.0.0/", "a b", "http://x.com/", "10.0.0/8"})
+    CHECK_MESSAGE(!valid_pattern(bad), bad);
+}
+
+TEST_CASE("the most specific rule wins") {
+  const Rules rules({{RuleAction::always_tunnel, "example.com"},
+                     {RuleAction::always_direct, "www.example.com"},
+                     {RuleAction::never, "=www.example.com"},
+                     {RuleAction::always_direct, "10.0.0.0/8"},
+                     {RuleAction::never, "10.1.0.0/16"},
+                     {RuleAction::never, "twice.org"},
+                     {RuleAction::always_direct, "twice.org"}});
+  CHECK(rules.match("example.com")->action == RuleAction::always_tunnel);
+  CHECK(rules.match("a.www.example.com")->action == RuleAction::always_direct);
+  CHECK(rules.match("www.example.com")->action == RuleAction::never);
+  CHECK(rules.match("10.2.0.1")->action == RuleAction::always_direct);
+  CHECK(rules.match("10.1.0.1")->action == RuleAction::never);
+  CHECK(rules.match("twice.org")->action == RuleAction::always_direct);
+  CHECK(!rules.match("other.net"));
+}
+
+TEST_CASE("the ladder") {
+  using Plan = std::vector<PlannedWay>;
+  LadderFacts f;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once},
+                             {Way::direct_encrypted_dns, StartWhen::on_dns_doubt},
+                             {Way::tunnel, StartWhen::hedge}});
+  f.verdict = Way::tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.on_tunnel_down = OnTunnelDown::direct;
+  CHECK(plan_ways(f).back() == PlannedWay{Way::direct, StartWhen::when_tunnel_is_down});
+  f = {};
+  f.verdict = Way::direct_encrypted_dns;
+  CHECK(plan_ways(f) ==
+        Plan{{Way::direct_encrypted_dns, StartWhen::at_once}, {Way::tunnel, StartWhen::hedge}});
+  f.leaning = true;
+  CHECK(plan_ways(f).front().way == Way::direct_encrypted_dns);
+  f = {};
+  f.leaning = true;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f = {};
+  f.has_tunnel = false;
+  f.verdict = Way::tunnel;  // learnt with a bridge that is gone
+  CHECK(plan_ways(f) ==
+        Plan{{Way::direct, StartWhen::at_once}, {Way::direct_encrypted_dns, StartWhen::hedge}});
+  f = {};
+  f.name = false;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}, {Way::tunnel, StartWhen::hedge}});
+  f.local = true;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
+  f.rule = RuleAction::always_tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.rule = RuleAction::never;
+  CHECK(plan_ways(f).empty());
+  f = {};
+  f.rule = RuleAction::always_direct;
+  f.verdict = Way::tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
+}
