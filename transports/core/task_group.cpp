@@ -21,6 +21,23 @@ struct TaskGroup::State {
   asio::steady_timer idle;  // cancelled when the last task ends
 };
 
+namespace {
+
+// co_spawn awaits once more after a task that never suspended; with the task cancelled by then, that would
+// throw where nobody catches.
+asio::awaitable<void> without_late_throw(asio::awaitable<void> task) {
+  std::exception_ptr failure;
+  try {
+    co_await std::move(task);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace
+
 TaskGroup::TaskGroup(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
 
 TaskGroup::~TaskGroup() {
@@ -30,7 +47,7 @@ TaskGroup::~TaskGroup() {
 void TaskGroup::spawn(asio::awaitable<void> task) {
   auto state = state_;
   const auto signal = state->running.emplace(state->running.end());
-  asio::co_spawn(state->executor, std::move(task),
+  asio::co_spawn(state->executor, without_late_throw(std::move(task)),
                  asio::bind_cancellation_slot(signal->slot(), [state, signal](std::exception_ptr failure) {
                    state->running.erase(signal);
                    if (state->running.empty()) state->idle.cancel();

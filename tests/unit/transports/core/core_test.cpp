@@ -77,6 +77,26 @@ TEST_CASE("a task group cancels and waits") {
   });
 }
 
+namespace {
+
+asio::awaitable<void> cancel_own_group(TaskGroup& group) {
+  group.cancel();
+  co_return;
+}
+
+}  // namespace
+
+TEST_CASE("a task may cancel its own group") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    bool unwound = false;
+    TaskGroup group(io.get_executor());
+    group.spawn(wait_and_note(unwound));
+    group.spawn(cancel_own_group(group));
+    co_await group.join();
+    CHECK(unwound);
+  });
+}
+
 TEST_CASE("memory streams carry bytes, ends and resets") {
   for (const std::size_t chunk : {std::size_t{1}, std::size_t{SIZE_MAX}})
     test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {
