@@ -35,6 +35,14 @@ struct Race {
 
 }  // namespace
 
+std::string bridge_trouble(const error_code& why) {
+  // A bridge shows its cover site to whoever it does not know; that is all there is to see.
+  if (why == Errc::certificate || why == Errc::proof_refused)
+    return "does not accept the link: it may be withdrawn or expired, or this computer's clock is wrong";
+  if (why == Errc::timed_out) return "does not answer: silence";
+  return "does not answer: " + why.message();
+}
+
 struct BridgePool::State {
   using Self = std::shared_ptr<State>;
 
@@ -71,6 +79,7 @@ struct BridgePool::State {
 std::vector<LanePtr> BridgePool::State::in_order() const {
   auto order = lanes;
   std::stable_sort(order.begin(), order.end(), [&](const LanePtr& a, const LanePtr& b) {
+    if ((a->failures > 0) != (b->failures > 0)) return a->failures == 0;
     if ((a == preferred) != (b == preferred)) return a == preferred;
     return a->failures < b->failures;
   });
@@ -95,8 +104,7 @@ void BridgePool::State::worked(const LanePtr& lane) {
 
 void BridgePool::State::failed(const LanePtr& lane, error_code why) {
   const auto told = lane->tunnel.status().last_error;
-  if (lane->failures++ == 0)
-    spdlog::info("bridge {} does not answer: {}", lane->name(), (told ? told : why).message());
+  if (lane->failures++ == 0) spdlog::info("bridge {} {}", lane->name(), bridge_trouble(told ? told : why));
 }
 
 void BridgePool::State::start_search(const Self& s) {
@@ -233,6 +241,8 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
                                             s.options.tunnel));
     }
   }
+  // Somebody may have just mended things: what is new is tried without delay.
+  if (next.size() != s.lanes.size() || !std::equal(next.begin(), next.end(), s.lanes.begin())) s.down = false;
   std::swap(s.lanes, next);
   for (const auto& lane : next) {
     if (std::find(s.lanes.begin(), s.lanes.end(), lane) != s.lanes.end()) continue;

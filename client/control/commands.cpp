@@ -107,7 +107,7 @@ int add(const Arguments& args) {
   if (loaded.status != kOk) return complain(loaded.status, loaded.why);
   const auto& name = link->name.empty() ? link->bridge.hosts.front() : link->name;
   for (const auto& known : loaded.options.bridges)
-    if (known == *link) {
+    if (known.bridge == link->bridge && known.transports == link->transports) {
       std::cout << "The bridge " << name << " is there already.\n";
       return kOk;
     }

@@ -59,8 +59,7 @@ std::string bridge_line(const json::object& lane) {
     line += ", " + std::to_string(number(lane, "streams")) + " in use, " +
             amount(number(lane, "bytes_down")) + " down, " + amount(number(lane, "bytes_up")) + " up";
   } else if (state == "failing") {
-    line += "does not answer";
-    if (const auto why = word(lane, "last_error"); !why.empty()) line += " (" + why + ")";
+    line += word(lane, "trouble");
   } else if (state == "resting") {
     line += "ready (nothing needed it lately)";
   } else {
@@ -103,7 +102,7 @@ json::object status_json(const StatusFacts& facts) {
     o["sessions"] = lane.tunnel.sessions;
     o["bytes_up"] = lane.tunnel.bytes_up;
     o["bytes_down"] = lane.tunnel.bytes_down;
-    o["last_error"] = lane.tunnel.last_error ? lane.tunnel.last_error.message() : std::string();
+    if (state_of(lane) == "failing") o["trouble"] = bridge_trouble(lane.tunnel.last_error);
     lanes.push_back(std::move(o));
   }
   out["bridges"] = std::move(lanes);

@@ -1,0 +1,47 @@
+#include "client/control/status_report.hpp"
+
+#include <doctest.h>
+
+using namespace surang;
+using namespace surang::client;
+
+namespace {
+
+LaneStatus lane(std::string name) {
+  LaneStatus out;
+  out.name = "https@" + name;
+  out.bridge = std::move(name);
+  out.transport = "https";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("status says in words what a person asks") {
+  StatusFacts facts;
+  facts.listen = {"127.0.0.1:1080", "[::1]:1080"};
+  facts.uptime = std::chrono::seconds(5400);
+  facts.sessions.open = 3;
+  facts.sessions.opened = 120;
+  auto live = lane("home"), failing = lane("work"), idle = lane("spare");
+  live.tunnel.live = true;
+  live.tunnel.rtt = std::chrono::microseconds(41600);
+  live.tunnel.bytes_down = 12'345'678;
+  failing.failures = 2;
+  failing.tunnel.last_error = make_error_code(Errc::certificate);
+  facts.lanes = {live, failing, idle};
+  facts.convictions.push_back(boost::json::object{{"subject", "x.com"}, {"way", "tunnel"}});
+  facts.rules = {{config::RuleAction::never, "ads.example"}};
+  const auto json = status_json(facts);
+  CHECK(json.at("rules").at(0).at("action") == "never");
+  CHECK(json.at("bridges").at(0).at("state") == "connected");
+  CHECK(json.at("bridges").at(0).at("rtt_ms") == 42);
+  const auto text = status_text(json);
+  CHECK(text.find("running for 2 h") != text.npos);
+  CHECK(text.find("127.0.0.1:1080 [::1]:1080") != text.npos);
+  CHECK(text.find("home by https: connected, answers in 42 ms, 0 in use, 12.3 MB down, 0 B up") != text.npos);
+  CHECK(text.find("work by https: does not accept the link") != text.npos);
+  CHECK(text.find("spare by https: not needed yet") != text.npos);
+  CHECK(text.find("x.com: goes by tunnel") != text.npos);
+  CHECK(status_text({}).find("surang add LINK") != std::string::npos);
+}
