@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "bridge-server/control/control_server.hpp"
@@ -45,6 +46,9 @@ class Server {
   }
 
   int run() {
+    // Before anybody can know that it runs: a signal that nobody waits for would kill it.
+    for (const int number : {SIGINT, SIGTERM}) signals_.add(number);
+    if (reloads_) signals_.add(*reloads_);
     if (const auto code = start(); code != 0) return code;
     tasks_.spawn(watch_signals());
     tasks_.spawn(housekeeping());
@@ -65,6 +69,8 @@ class Server {
                       ready.error().message());
       return ready.error() == asio::error::access_denied ? kPermission : kUnavailable;
     }
+    // Only now is it certain that no other bridge keeps this journal.
+    shared_.replays = std::make_unique<https::ReplaySet>(options->state_dir / "replays");
     auto listeners = options->listeners;
     // Workers share their ports, and so could two bridges without noticing: see first that nobody is there.
     for (const auto& listener : listeners)
@@ -106,12 +112,9 @@ class Server {
   }
 
   asio::awaitable<void> watch_signals() {
-    for (const int number : {SIGINT, SIGTERM}) signals_.add(number);
-    const auto reloads = reload_signal();
-    if (reloads) signals_.add(*reloads);
     for (;;) {
       const int number = co_await signals_.async_wait(asio::use_awaitable);
-      if (number == reloads) {
+      if (number == reloads_) {
         reload();
         continue;
       }
@@ -130,10 +133,10 @@ class Server {
   asio::awaitable<void> drain() {
     const auto until = std::chrono::steady_clock::now() + kDrainLimit;
     asio::steady_timer timer(io_);
-    while (open_sessions() > 0 && std::chrono::steady_clock::now() < until) {
+    do {
       timer.expires_after(100ms);
       co_await timer.async_wait(asio::use_awaitable);
-    }
+    } while (open_sessions() > 0 && std::chrono::steady_clock::now() < until);
     finish();
   }
 
@@ -183,8 +186,12 @@ class Server {
   }
 
   void refresh_egress() {
-    shared_.egress =
-        std::make_shared<const EgressPolicy>(shared_.options.load()->allow_egress, own_addresses());
+    const auto options = shared_.options.load();
+    auto own = own_addresses();
+    // Behind a NAT no interface has the public address.
+    for (const auto& host : options->hosts)
+      if (const auto address = Endpoint(host, 0).address()) own.push_back(*address);
+    shared_.egress = std::make_shared<const EgressPolicy>(options->allow_egress, std::move(own));
   }
 
   void flush_usage() {
@@ -247,6 +254,7 @@ class Server {
   UserStore store_;
   TaskGroup tasks_;
   asio::signal_set signals_;
+  const std::optional<int> reloads_ = reload_signal();
   ControlServer control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::pair<UserId, std::uint64_t>> unsaved_;

@@ -62,7 +62,7 @@ struct Worker::Impl {
     https::AcceptorOptions https_options;
     https_options.public_key = shared.keys.public_key;
     https_options.cover = options->cover;
-    acceptor = https::make_acceptor(https_options, shared.users, shared.replays, cover, shared.accepted);
+    acceptor = https::make_acceptor(https_options, shared.users, *shared.replays, cover, shared.accepted);
   }
 
   asio::awaitable<void> accept_loop(std::size_t index) {

@@ -23,7 +23,7 @@ struct Shared {
   std::atomic<std::shared_ptr<const EgressPolicy>> egress;
   BridgeKeys keys;
   UserTable users;
-  https::ReplaySet replays;
+  std::unique_ptr<https::ReplaySet> replays;  ///< made before the first worker
   https::AcceptorCounters accepted;
   tunnel::ServeCounters served;
   HandshakeGate gate;
