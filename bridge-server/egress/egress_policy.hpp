@@ -13,7 +13,7 @@ namespace surang::bridge {
 
 class EgressPolicy {
  public:
-  /// `allow`: ranges opened on purpose (checked by the configuration); `own`: this machine's addresses.
+  /// `allow`: ranges opened on purpose (checked by the configuration); `own`: this bridge's addresses.
   EgressPolicy(const std::vector<std::string>& allow, std::vector<boost::asio::ip::address> own);
 
   bool permits(const boost::asio::ip::address& address, std::uint16_t port) const;
