@@ -1,9 +1,9 @@
 #include "bridge-server/control/installation.hpp"
 
 #include <algorithm>
+
 #include "bridge-server/keys.hpp"
 #include "config/bridge_config.hpp"
-
 #include "config/private_file.hpp"
 
 namespace surang::bridge {
@@ -64,16 +64,16 @@ config::ShareLink make_installation(const InitRequest& request) {
           kConfig,
           file.string() + " is there already; --force replaces it, and every link given out stops working");
   check(config::make_private_dir(options.state_dir), options.state_dir);
-  if (request.force)
-    for (const auto* suffix : {"", "-wal", "-shm"})
-      std::filesystem::remove(users_file(options.state_dir).string() + suffix, ec);
-  check(save_bridge_keys(keys_file(options.state_dir), make_bridge_keys()), keys_file(options.state_dir));
-  check(config::write_private_file(request.config_file, config::format_bridge_config(options)),
-        request.config_file);
+  // Users of keys that are gone have no use.
+  for (const auto* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(users_file(options.state_dir).string() + suffix, ec);
   UserStore users(users_file(options.state_dir));
   std::string why;
   const auto user = users.add(request.user, {}, {}, why);
   if (!user) throw CommandFailure(kUsage, why);
+  check(save_bridge_keys(keys_file(options.state_dir), make_bridge_keys()), keys_file(options.state_dir));
+  check(config::write_private_file(request.config_file, config::format_bridge_config(options)),
+        request.config_file);
   return link_for(options, *user);
 }
 
