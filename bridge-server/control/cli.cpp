@@ -15,6 +15,7 @@
 #include "bridge-server/control/installation.hpp"
 #include "bridge-server/control/qr.hpp"
 #include "bridge-server/control/terminal.hpp"
+#include "bridge-server/cover/cover_choice.hpp"
 #include "bridge-server/keys.hpp"
 #include "bridge-server/server.hpp"
 #include "config/bridge_config.hpp"
@@ -135,8 +136,20 @@ struct Commands {
 
   config::BridgeOptions options() const { return load_installation(config_file); }
 
+  void propose_cover() {
+    std::cout << "Looking for a site to show to strangers...\n";
+    const auto best = choose_cover();
+    if (!best)
+      throw CommandFailure(
+          kUnavailable, "none of the known sites can be reached from here; name one with --cover SITE:443");
+    init.cover = best->site.to_string();
+    std::cout << "Strangers are shown " << init.cover << " (" << best->took.count()
+              << " ms from here); --cover SITE:443 chooses another.\n";
+  }
+
   void do_init() {
     init.config_file = config_file;
+    if (init.cover.empty()) propose_cover();
     const auto link = make_installation(init);
     std::cout << "Configuration: " << config_file.string() << "\n\nThe link for '" << init.user
               << "'; whoever has it can use this bridge:\n\n";
@@ -187,7 +200,8 @@ void describe(CLI::App& app, Commands& commands) {
   auto* init = app.add_subcommand("init", "make configuration, keys and the first user; prints the link");
   init->add_option("--host", commands.init.hosts, "a name or address where clients reach this bridge")
       ->required();
-  init->add_option("--cover", commands.init.cover, "the site that strangers are shown, SITE:443")->required();
+  init->add_option("--cover", commands.init.cover,
+                   "the site that strangers are shown, SITE:443; default: the best of some well-known ones");
   init->add_option("--sni", commands.init.sni, "the name clients show; default: the cover's");
   init->add_option("--listen", commands.init.listen, "where to listen")->capture_default_str();
   init->add_option("--state-dir", commands.init.state_dir, "where keys and users are kept");
