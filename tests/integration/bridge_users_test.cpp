@@ -1,0 +1,135 @@
+// Users of a running bridge: let in, cut off, used up.
+#include <doctest.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+
+#include "tests/integration/bridge_rig.hpp"
+#include "tests/support/run.hpp"
+#include "tests/support/tunnel_rig.hpp"
+#include "transports/core/timeout.hpp"
+
+using namespace surang;
+using namespace surang::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Whether the stream ends, in whatever way, within `limit`.
+asio::awaitable<bool> ends(Stream& stream, std::chrono::seconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  while (std::chrono::steady_clock::now() < until) {
+    std::array<char, 256> block;
+    const auto n = stream.try_read(asio::buffer(block));
+    if (n ? *n == 0 : n.error() != Errc::would_block) co_return true;
+    co_await sleep_for(20ms);
+  }
+  co_return false;
+}
+
+}  // namespace
+
+TEST_CASE("a bridge carries its user's connections and counts them") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port());
+    bridge.start();
+    BridgeClient me(io, bridge.link("me"));
+    auto stream = co_await me.open(echo.port());
+    REQUIRE(stream);
+    const bool all = co_await me.echoes(*stream, std::string(300'000, 'x'));
+    CHECK(all);
+    const auto status = bridge.status();
+    CHECK(status.at("open_sessions").as_int64() == 1);
+    CHECK(status.at("streams").as_int64() == 1);
+    CHECK(status.at("strangers").as_int64() == 0);
+    CHECK(status.at("bytes_up").as_int64() >= 300'000);
+    std::int64_t used = 0;
+    for (int i = 0; i < 50 && used < 600'000; ++i) {
+      co_await sleep_for(100ms);
+      const auto users = boost::json::parse(bridge.command({"user", "list", "--json"}).out);
+      used = users.as_array().at(0).as_object().at("used_bytes").as_int64();
+    }
+    CHECK(used >= 600'000);
+    CHECK(bridge.log().find("127.0.0.1:" + std::to_string(echo.port())) == std::string::npos);
+    CHECK(cover.visits == 0);
+  });
+}
+
+TEST_CASE("a removed user is cut off at once and nobody else") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port());
+    bridge.start();
+    BridgeClient me(io, bridge.link("me"));
+    const auto added = bridge.command({"user", "add", "aunt"});
+    REQUIRE_MESSAGE(added.code == 0, added.out);
+    CHECK(added.out.starts_with("surang://"));
+    BridgeClient aunt(io, bridge.link("aunt"));
+    auto mine = co_await me.open(echo.port());
+    auto hers = co_await aunt.open(echo.port());
+    REQUIRE(mine);
+    REQUIRE(hers);
+    CHECK(bridge.command({"user", "remove", "aunt"}).code == 0);
+    const bool cut = co_await ends(*hers, 1s);
+    CHECK(cut);
+    const auto again = co_await aunt.open(echo.port());
+    CHECK(!again);
+    CHECK(cover.visits > 0);  // a stranger now
+    const bool goes_on = co_await me.echoes(*mine, "still here");
+    CHECK(goes_on);
+    CHECK(bridge.command({"user", "remove", "aunt"}).code == 64);
+    CHECK(bridge.command({"user", "add", "me"}).code == 64);
+    CHECK(bridge.command({"link", "aunt"}).code == 64);
+  });
+}
+
+TEST_CASE("a quota and a date end a user's sessions while they run") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port());
+    REQUIRE(bridge.command({"user", "add", "little", "--quota", "0.001"}).code == 0);
+    REQUIRE(bridge.command({"user", "add", "late", "--expires", "2020-01-01"}).code == 0);
+    CHECK(bridge.command({"user", "add", "odd", "--expires", "tomorrow"}).code == 64);
+    bridge.start();
+    BridgeClient me(io, bridge.link("me"));
+    BridgeClient little(io, bridge.link("little"));
+    BridgeClient late(io, bridge.link("late"));
+    auto mine = co_await me.open(echo.port());
+    auto theirs = co_await little.open(echo.port());
+    REQUIRE(mine);
+    REQUIRE(theirs);
+    const auto expired = co_await late.open(echo.port());
+    CHECK(!expired);
+    (void)co_await little.echoes(*theirs, std::string(600'000, 'x'));  // 1.2 MB both ways
+    const bool cut = co_await ends(*theirs, 5s);
+    CHECK(cut);
+    const auto again = co_await little.open(echo.port());
+    CHECK(!again);
+    const bool goes_on = co_await me.echoes(*mine, "still here");
+    CHECK(goes_on);
+  });
+}
+
+TEST_CASE("sessions of one user are bounded") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port());
+    bridge.edit("max_sessions_per_user = 64", "max_sessions_per_user = 1");
+    bridge.start();
+    BridgeClient first(io, bridge.link("me"));
+    BridgeClient second(io, bridge.link("me"));
+    auto mine = co_await first.open(echo.port());
+    REQUIRE(mine);
+    const auto other = co_await second.open(echo.port());
+    CHECK(!other);
+    CHECK(bridge.status().at("refused_sessions").as_int64() >= 1);
+    const bool goes_on = co_await first.echoes(*mine, "still here");
+    CHECK(goes_on);
+  });
+}
