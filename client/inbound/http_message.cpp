@@ -142,7 +142,8 @@ void HttpReader<is_request>::on_request_impl(http::verb, View method, View targe
 }
 
 template <bool is_request>
-void HttpReader<is_request>::on_response_impl(int status, View reason, int version, Code&) {
+void HttpReader<is_request>::on_response_impl(int status, View reason, int version, Code& ec) {
+  if (status < 100) ec = http::error::bad_status;
   head_.status = static_cast<unsigned>(status);
   head_.reason = reason;
   head_.version = version;
