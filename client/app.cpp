@@ -88,6 +88,9 @@ class App {
   const std::filesystem::path file_;
   config::ClientOptions options_;
   asio::io_context io_{1};
+  // From the first moment, so that none is lost between start and the first wait.
+  asio::signal_set ending_{io_, SIGINT, SIGTERM}, hangup_{io_};
+  const bool reloads_ = add_reload_signal(hangup_);
   SystemResolver resolver_;
   TcpDialer tcp_{resolver_, {}};
   VerdictStore store_;
@@ -205,25 +208,22 @@ asio::awaitable<ControlAnswer> App::answer(ControlRequest request) {
 }
 
 asio::awaitable<void> App::watch_hangup() {
-  asio::signal_set hangup(io_);
-  if (!add_reload_signal(hangup)) co_return;
   for (;;) {
-    co_await hangup.async_wait(asio::use_awaitable);
+    co_await hangup_.async_wait(asio::use_awaitable);
     reload();
   }
 }
 
 // The first TERM or INT lets connections end, the second does not wait.
 asio::awaitable<void> App::live() {
-  asio::signal_set ending(io_, SIGINT, SIGTERM);
-  co_await ending.async_wait(asio::use_awaitable);
+  co_await ending_.async_wait(asio::use_awaitable);
   for (auto& listener : listeners_) listener->close();
   if (browsers_.size() > 0) {
     spdlog::info("ending: {} connection(s) have {} s to finish; once more ends them now", browsers_.size(),
                  kDrain.count());
     (void)co_await asio::experimental::make_parallel_group(
         asio::co_spawn(io_, with_timeout(kDrain, joined(browsers_)), asio::deferred),
-        ending.async_wait(asio::deferred))
+        ending_.async_wait(asio::deferred))
         .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   }
   co_await end();
@@ -253,7 +253,7 @@ int App::run() {
     spdlog::info("listening on {}", text(listener->local()));
   }
   tasks_.spawn(control_.run(tasks_, [this](ControlRequest request) { return answer(std::move(request)); }));
-  tasks_.spawn(watch_hangup());
+  if (reloads_) tasks_.spawn(watch_hangup());
   std::exception_ptr failure;
   asio::co_spawn(io_, live(), [&](std::exception_ptr e) {
     failure = e;

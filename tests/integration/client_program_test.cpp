@@ -158,7 +158,7 @@ TEST_CASE("surang names the port that is taken, and starts after a crash") {
   first.signal(SIGKILL);
   first.wait();
   home.write("", port);
-  Surang again(home.config(), {"run"}, home.dir / "log");
+  Surang again(home.config(), {"run"}, home.dir / "log of the second");
   CHECK(again.says("listening on 127.0.0.1:" + port));
   again.signal(SIGTERM);
   CHECK(again.wait() == kOk);
