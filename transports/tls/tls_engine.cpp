@@ -310,7 +310,8 @@ int Engine::pull(char* into, int size) {
 
 void Engine::push(const char* data, int size) {
   if (out_.capacity() == 0) out_ = lend_wire_buffer();
-  out_.insert(out_.end(), data, data + size);
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(data);  // of the vector's type, or it loops
+  out_.insert(out_.end(), bytes, bytes + size);
 }
 
 std::size_t Engine::varied_size() {
