@@ -142,8 +142,9 @@ class DirectNames final : public Names {
 
   asio::awaitable<NameAnswer> system(std::string host) override {
     const auto engine = engine_;
-    auto found = co_await system_.get(
-        host, [engine](std::string name) { return ask_system(engine, std::move(name)); });
+    // Named: g++ 12 destroys a temporary lambda's captures twice inside a co_await expression.
+    const auto ask = [engine](std::string name) { return ask_system(engine, std::move(name)); };
+    auto found = co_await system_.get(host, ask);
     NameAnswer answer;
     if (!found) {
       answer.error = make_error_code(Errc::timed_out);
@@ -160,8 +161,8 @@ class DirectNames final : public Names {
 
   asio::awaitable<Result<Addresses>> encrypted(std::string host) override {
     const auto engine = engine_;
-    auto found = co_await encrypted_.get(
-        host, [engine](std::string name) { return ask_encrypted(engine, std::move(name)); });
+    const auto ask = [engine](std::string name) { return ask_encrypted(engine, std::move(name)); };
+    auto found = co_await encrypted_.get(host, ask);
     if (!found) co_return make_error_code(Errc::timed_out);
     co_return *found;
   }
