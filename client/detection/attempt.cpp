@@ -2,9 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
 
 #include "client/detection/site_scope.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
 namespace {
@@ -34,6 +39,31 @@ Signal connect_signal(const std::vector<ConnectAttempt>& connects, error_code er
   return connect_failure(error, took);
 }
 
+// A TLS connection of our own to the addresses that the browser's goes to, at the same time: its certificate
+// comes with the same flight as the browser's ServerHello. A ServerHello proves that somebody speaks TLS
+// there, a certificate who.
+struct CertificateLook {
+  explicit CertificateLook(asio::any_io_executor e) : news(e, asio::steady_timer::time_point::max()) {}
+  asio::steady_timer news;
+  std::optional<error_code> result;  // empty error: it verified
+};
+
+asio::awaitable<void> look_at_certificate(Connector* connector, std::vector<address> addresses, Endpoint to,
+                                          std::shared_ptr<SSL_CTX> context,
+                                          std::shared_ptr<CertificateLook> look) {
+  auto opened = co_await connector->connect(std::move(addresses), to.port(), nullptr);
+  error_code result;
+  if (opened) {
+    std::vector<std::string> alpn{"h2", "http/1.1"};
+    const auto secured = co_await tls::connect_verified(std::move(*opened), context, to.host(), alpn);
+    if (!secured) result = secured.error();
+  } else {
+    result = opened.error();
+  }
+  look->result = result;
+  look->news.cancel();
+}
+
 class Runner {
  public:
   Runner(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
@@ -47,6 +77,7 @@ class Runner {
   }
 
   asio::awaitable<void> run() {
+    executor_ = co_await asio::this_coro::executor;
     Result<StreamPtr> opened = make_error_code(Errc::no_route);
     if (order_.way == Way::tunnel) {
       if (tools_.tunnel) opened = co_await tools_.tunnel->dial(order_.to);
@@ -92,6 +123,34 @@ class Runner {
     end(Outcome::failed, signal, std::move(detail));
   }
 
+  void start_look(const std::vector<address>& addresses) {
+    const bool wanted = order_.beside && order_.judge_answer &&
+                        order_.flight->kind == FirstFlight::Kind::tls &&
+                        order_.flight->host == order_.to.host();
+    if (!wanted || !tools_.proven || !tools_.tls_context || tools_.proven(order_.to.host())) return;
+    look_ = std::make_shared<CertificateLook>(executor_);
+    order_.beside(look_at_certificate(tools_.connector, addresses, order_.to, tools_.tls_context(), look_));
+  }
+
+  // True when the site's certificate is known to be another's. It is due by now: waits little.
+  asio::awaitable<bool> is_impostor() {
+    if (!look_) co_return false;
+    if (!look_->result) {
+      error_code ignored;
+      look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt));
+      co_await look_->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error(asio::error::operation_aborted);
+    }
+    if (!look_->result) co_return false;
+    if (!*look_->result) {
+      tools_.prove(order_.to.host());
+      for (const auto& a : a_->addresses) tools_.names->confirmed(a);
+    }
+    co_return *look_->result == Errc::certificate;
+  }
+
   // Empty: the attempt has ended.
   asio::awaitable<std::vector<address>> find_addresses() {
     std::vector<address> addresses;
@@ -105,6 +164,7 @@ class Runner {
         co_return addresses;
       }
       doubt_ = answer.doubt;
+      if (answer.thin && doubt_ == Signal::none) start_look(answer.addresses);
       addresses = std::move(answer.addresses);
     } else {
       auto system = co_await tools_.names->system(order_.to.host());  // cached: for the comparison only
@@ -176,6 +236,7 @@ class Runner {
         case FirstAnswer::State::doubtful:
           co_return end(Outcome::doubtful, judged.signal, std::move(judged.detail));
         case FirstAnswer::State::valid:
+          if (co_await is_impostor()) co_return end(Outcome::doubtful, Signal::tls_certificate);
           // Whatever answers at an address that no public site has must be confirmed by another way.
           co_return end(is_dns(doubt()) ? Outcome::doubtful : Outcome::validated, doubt());
       }
@@ -198,6 +259,8 @@ class Runner {
   std::shared_ptr<Attempt> a_;
   std::function<void()> changed_;
   Signal doubt_ = Signal::none;
+  asio::any_io_executor executor_;
+  std::shared_ptr<CertificateLook> look_;
 };
 
 }  // namespace

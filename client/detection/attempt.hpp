@@ -13,6 +13,8 @@
 #include "transports/core/dialer.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 
+typedef struct ssl_ctx_st SSL_CTX;
+
 namespace surang::client {
 
 /// Connections to addresses already known. TcpDialer in the program, a script in tests.
@@ -31,6 +33,11 @@ struct AttemptTools {
   Dialer* tunnel = nullptr;  ///< null without a bridge
   /// Addresses that are known not to answer on this network (may be empty).
   std::function<bool(const asio::ip::address&)> dead_address;
+  /// For the look at a certificate beside the browser's own connection (all may be empty: no looks): whether
+  /// the site behind a name has been seen to be itself here, the note that it has, and what verifies.
+  std::function<bool(const std::string& host)> proven;
+  std::function<void(const std::string& host)> prove;
+  std::function<std::shared_ptr<SSL_CTX>()> tls_context;
 };
 
 /// What an attempt is to do.
@@ -42,6 +49,8 @@ struct AttemptOrder {
   std::shared_ptr<const FirstFlight> flight;
   /// Whether an answer is waited for and judged; without it the attempt is done when the flight is sent.
   bool judge_answer = true;
+  /// Runs what goes on beside the attempt; null: nothing does.
+  std::function<void(asio::awaitable<void>)> beside;
   /// Bounds the connection alone; zero: the connector's own limit.
   Clock::duration connect_limit{};
 };

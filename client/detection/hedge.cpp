@@ -9,6 +9,11 @@ bool direct_kind(Way way) {
   return way != Way::tunnel;
 }
 
+// What another address for the same name may put right.
+bool doubts_the_name(Signal signal) {
+  return is_dns(signal) || signal == Signal::tls_certificate;
+}
+
 // The first doubtful answer of a direct way: what the browser gets when no other way says better.
 std::optional<std::size_t> best_doubtful(std::span<const AttemptView> attempts) {
   for (const bool direct : {true, false})
@@ -26,7 +31,7 @@ std::optional<std::size_t> settled(std::span<const AttemptView> attempts) {
     if (a.outcome != Outcome::doubtful || !direct_kind(a.way)) continue;
     for (const auto& b : attempts) {
       // Encrypted DNS confirms a private address; two ways giving one strange answer, it is the site's.
-      if (is_dns(a.signal) && b.agrees) return i;
+      if (doubts_the_name(a.signal) && b.agrees) return i;
       if (!direct_kind(b.way) && b.outcome == Outcome::doubtful && b.signal == a.signal &&
           b.detail == a.detail)
         return i;
@@ -62,7 +67,7 @@ Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> st
   bool dns_doubt = false, tunnel_down = false, sent = false, no_such_name = false;
   for (const auto& a : attempts) {
     if (a.outcome == Outcome::pending) pending = &a;
-    dns_doubt |= a.outcome != Outcome::pending && a.way == Way::direct && is_dns(a.signal);
+    dns_doubt |= a.outcome != Outcome::pending && a.way == Way::direct && doubts_the_name(a.signal);
     tunnel_down |= a.outcome == Outcome::failed && a.signal == Signal::tunnel_failed;
     no_such_name |= a.agrees;
     sent |= a.sent;

@@ -36,6 +36,7 @@ const std::string& Learner::network() {
   if (now.id != network_) {
     health_.forget();
     leaning_.clear();
+    proven_.clear();
     network_ = now.id;
   }
   health_.link(now.link);
@@ -72,6 +73,11 @@ bool Learner::leaning(const std::string& host) {
   if (it->second > Clock::now()) return true;
   leaning_.erase(it);
   return false;
+}
+
+void Learner::prove(const std::string& host) {
+  if (proven_.size() > 10'000) proven_.clear();
+  proven_.insert(host);
 }
 
 void Learner::note(const std::string& host, Way way, Signal signal, std::string detail) {

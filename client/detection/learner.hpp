@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "client/detection/attempt.hpp"
@@ -34,6 +35,10 @@ class Learner {
   void stop_leaning(const std::string& host);
   bool leaning(const std::string& host);
 
+  /// The site behind a name has shown its certificate on this network.
+  bool proven(const std::string& host) const { return proven_.contains(host); }
+  void prove(const std::string& host);
+
   /// Health and evidence from one ended attempt.
   void saw(const std::string& host, const Attempt& attempt);
   /// Weighs `direct` (failed, doubtful or silent) against `other` (null: nothing worked) and convicts if it
@@ -60,6 +65,7 @@ class Learner {
   std::string network_;
   NetworkHealth health_;
   std::map<std::string, Clock::time_point> leaning_;
+  std::set<std::string> proven_;
 };
 
 }  // namespace surang::client

@@ -49,7 +49,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
   Signal signal = direct.attempt->view.signal;
   if (works && needs_certificate(v) && options.tls_context) {
     const auto proof =
-        co_await verified_direct(executor, tools, limits, Way::direct, to, host, options.tls_context());
+        co_await verified(executor, tools, limits, Way::direct, to, host, options.tls_context());
     works = proof.has_value();
     if (!works) signal = proof.error() == Errc::certificate ? Signal::tls_certificate : v.signal;
   }
@@ -94,9 +94,9 @@ asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools to
   }
 }
 
-asio::awaitable<Result<void>> verified_direct(asio::any_io_executor executor, AttemptTools tools,
-                                              RaceLimits limits, Way way, Endpoint to, std::string host,
-                                              std::shared_ptr<SSL_CTX> context) {
+asio::awaitable<Result<void>> verified(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
+                                       Way way, Endpoint to, std::string host,
+                                       std::shared_ptr<SSL_CTX> context) {
   // Connects by the way without saying anything, then speaks TLS over it.
   std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
   const auto nothing = std::make_shared<const FirstFlight>();

@@ -27,10 +27,10 @@ struct ProberOptions {
 asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                  Learner& learner, ProberOptions options);
 
-/// One direct attempt with a certificate that has to verify; Errc::certificate, Errc::timed_out, or what the
-/// network said. Proof that it is the site which answers there, where a ServerHello is none.
-asio::awaitable<Result<void>> verified_direct(asio::any_io_executor executor, AttemptTools tools,
-                                              RaceLimits limits, Way way, Endpoint to, std::string host,
-                                              std::shared_ptr<SSL_CTX> context);
+/// One attempt by `way` with a certificate that has to verify; Errc::certificate, Errc::timed_out, or what
+/// the network said. Proof that it is the site which answers there, where a ServerHello is none.
+asio::awaitable<Result<void>> verified(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
+                                       Way way, Endpoint to, std::string host,
+                                       std::shared_ptr<SSL_CTX> context);
 
 }  // namespace surang::client

@@ -24,6 +24,7 @@ void Race::start(std::size_t index) {
   order.judge_answer = flight_->replayable;
   if (!flight_->replayable && index + 1 < plan_.size() && order.way != Way::tunnel)
     order.connect_limit = limits_.hedge.silence + 2 * limits_.hedge.assumed_rtt;
+  order.beside = [this](asio::awaitable<void> task) { group_.spawn(std::move(task)); };
   auto attempt = std::make_shared<Attempt>(order.way, Clock::now());
   started_.push_back(index);
   attempts_.push_back(attempt);

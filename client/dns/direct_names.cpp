@@ -111,6 +111,7 @@ struct Engine {
   TcpDialer direct{unused, TcpDialerOptions{}};
   std::map<std::string, Clock::time_point> late;  // hosts with a second answer, until when it counts
   std::map<std::string, Clock::time_point> trusted;
+  SinkholeWatch sinkholes;
   SystemDns system;
   Doh doh;
 };
@@ -152,6 +153,7 @@ class DirectNames final : public Names {
       co_return answer;
     }
     answer = std::move(*found);
+    if (engine->sinkholes.shared(host, answer.addresses)) answer.thin = true;
     if (holds(engine->trusted, host))
       answer.doubt = Signal::none;
     else if (answer.doubt == Signal::none && late_answer(host))
@@ -174,7 +176,9 @@ class DirectNames final : public Names {
     engine_->trusted[host] = Clock::now() + 10min;
     engine_->late.erase(host);
   }
+  void confirmed(const asio::ip::address& address) override { engine_->sinkholes.confirmed(address); }
   void forget() override {
+    engine_->sinkholes = {};
     system_.forget();
     encrypted_.forget();
     engine_->trusted.clear();

@@ -28,6 +28,7 @@ struct DnsReply {
   Kind kind = Kind::not_ours;
   std::vector<boost::asio::ip::address> addresses;
   std::chrono::seconds ttl{0};  ///< the least of the answer's
+  std::uint16_t records = 0;    ///< in the answer section, aliases included
 };
 
 /// `query` is what make_dns_query gave; the reply must repeat its id and question.

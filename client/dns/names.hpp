@@ -18,6 +18,9 @@ struct NameAnswer {
   /// Why the answer is not to be believed without contrast: dns_nxdomain, dns_bogon, dns_sinkhole,
   /// dns_late_answer, dns_silence; none for an ordinary one.
   Signal doubt = Signal::none;
+  /// One bare address and nothing else, as censors answer (and small sites), or an address given for
+  /// unrelated names: not in doubt, but worth a look at the certificate.
+  bool thin = false;
 };
 
 class Names {
@@ -35,6 +38,8 @@ class Names {
   virtual void trust(const std::string& host) = 0;
   /// A second, contradicting answer came behind the system's: two speak for one name server.
   virtual bool late_answer([[maybe_unused]] const std::string& host) { return false; }
+  /// A site at this address has shown its certificate: no sinkhole.
+  virtual void confirmed([[maybe_unused]] const boost::asio::ip::address& address) {}
   /// Another network: nothing of what was answered holds.
   virtual void forget() {}
 };

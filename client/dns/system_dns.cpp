@@ -170,11 +170,13 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
   static Result<SystemReply> summary(const std::vector<Question>& questions, const std::string& host) {
     SystemReply reply;
     bool answered = false, refused = true, no_such_name = false;
+    unsigned records = 0;
     reply.ttl = 300s;
     Addresses v4;
     for (const auto& q : questions) {
       if (!q.answered) continue;
       answered = true;
+      records += q.reply.records;
       refused &= q.reply.kind == DnsReply::Kind::failed;
       no_such_name |= q.reply.kind == DnsReply::Kind::no_such_name;
       if (!q.reply.addresses.empty()) reply.ttl = std::min(reply.ttl, q.reply.ttl);
@@ -190,6 +192,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       return reply;
     }
     reply.answer.doubt = check_addresses(host, reply.answer.addresses);
+    reply.answer.thin = records == 1;
     return reply;
   }
 

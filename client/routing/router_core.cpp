@@ -4,6 +4,7 @@
 
 #include "client/detection/probe_flight.hpp"
 #include "client/detection/site_scope.hpp"
+#include "client/dns/answer_check.hpp"
 #include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
@@ -58,6 +59,9 @@ AttemptTools RouterCore::tools() {
   t.connector = parts.connector.get();
   t.tunnel = tunnel;
   t.dead_address = [this](const asio::ip::address& a) { return learner.dead_address(a); };
+  t.proven = [this](const std::string& host) { return learner.proven(host); };
+  t.prove = [this](const std::string& host) { learner.prove(host); };
+  t.tls_context = [this] { return tls_context(); };
   return t;
 }
 
@@ -219,8 +223,16 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
       co_return;
     }
   }
-  learner.conclude(host, race->to().port(), *direct, winner.get(), network);
+  if (direct->view.signal == Signal::tls_certificate) {
+    // A site with a bad certificate of its own shows it everywhere.
+    const auto proof =
+        co_await verified(executor, tools(), limits(), winner->view.way, race->to(), host, tls_context());
+    if (!proof) co_return learner.stop_leaning(host);
+  }
+  const auto ruling = learner.conclude(host, race->to().port(), *direct, winner.get(), network);
   learner.stop_leaning(host);
+  if (ruling == Ruling::convict && winner->view.way == Way::tunnel && is_connect(direct->view.signal))
+    co_await blame_names(race->to(), host, direct->addresses);
 }
 
 asio::awaitable<bool> RouterCore::fails_again(Endpoint to, std::string host) {
@@ -239,6 +251,7 @@ std::shared_ptr<SSL_CTX> RouterCore::tls_context() {
 }
 
 void RouterCore::start_probing() {
+  (void)tls_context();  // reading the roots takes a while: not while a browser waits
   if (options.background_probes && tunnel) background.spawn(probing(shared_from_this()));
 }
 
@@ -248,6 +261,21 @@ asio::awaitable<void> RouterCore::probing(std::shared_ptr<RouterCore> self) {
   prober.tls_context = [core = self.get()] { return core->tls_context(); };
   auto limits = self->limits();
   co_await run_prober(self->executor, self->tools(), limits, self->learner, prober);
+}
+
+// A dead address may be a name server's lie. Proof is a certificate shown at the address that encrypted DNS
+// gives: then the tunnel is not needed.
+asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
+                                              std::vector<asio::ip::address> tried) {
+  const auto self = shared_from_this();
+  if (to.address() || to.port() == 80 || !parts.names->has_encrypted()) co_return;
+  const auto network = learner.network();
+  const auto truth = co_await parts.names->encrypted(host);
+  if (!truth || !contradicts(tried, *truth)) co_return;
+  const auto proof =
+      co_await verified(executor, tools(), limits(), Way::direct_encrypted_dns, to, host, tls_context());
+  if (!proof || learner.network() != network) co_return;
+  learner.convict_host(host, to.port(), Way::direct_encrypted_dns, Signal::dns_differs, {});
 }
 
 void RouterCore::contrast_later(Endpoint to, std::string host) {

@@ -31,9 +31,10 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
                                   std::string host, std::string network);
   /// Retests in the background for as long as the Router lives.
   void start_probing();
-  /// The system's roots and the person's own; read when first needed.
+  /// The system's roots and the person's own, read once.
   std::shared_ptr<SSL_CTX> tls_context();
   /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
+  asio::awaitable<void> blame_names(Endpoint to, std::string host, std::vector<asio::ip::address> tried);
   void contrast_later(Endpoint to, std::string host);
   asio::awaitable<void> contrast(Endpoint to, std::string host);
   /// One more direct attempt; true when it fails as well.

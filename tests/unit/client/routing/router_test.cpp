@@ -290,6 +290,27 @@ TEST_CASE("a lying name server is passed by encrypted DNS, or by the tunnel") {
       quick_options(), true, true);
 }
 
+TEST_CASE("a lie that leads to a server with a certificate of its own is seen before the browser sees it") {
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        NameAnswer lie;
+        lie.addresses.push_back(asio::ip::make_address("93.184.66.6"));
+        lie.thin = true;
+        world.names["x.example"] = world.names["own.example"] = lie;
+        world.at_address["93.184.66.6"] = Shows::impostor;
+        world.encrypted.emplace("x.example", std::vector{asio::ip::make_address("93.184.7.7")});
+        CHECK((co_await visit(router, "x.example")).way == "direct with encrypted DNS");
+        // Where encrypted DNS says the same, the site's certificate is bad for everyone: the browser's to
+        // judge.
+        world.encrypted.emplace("own.example", std::vector{asio::ip::make_address("93.184.66.6")});
+        CHECK((co_await visit(router, "own.example")).way == "direct");
+        co_await rest(300ms);
+        // Nothing is learnt: in this world no certificate verifies by any way.
+        CHECK(router.convictions().empty());
+      },
+      quick_options(), true, true);
+}
+
 TEST_CASE("without any bridge encrypted DNS still helps, and the rest fails as it would") {
   with_router(
       [](World& world, Router& router) -> asio::awaitable<void> {

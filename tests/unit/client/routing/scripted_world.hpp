@@ -29,8 +29,9 @@ enum class Shows {
   alert,
   rubbish,
   block_page,
-  down,  ///< through a tunnel: Errc::destination_refused
-  dead,  ///< through a tunnel: the tunnel itself fails
+  impostor,  ///< TLS with a certificate that nobody should trust
+  down,      ///< through a tunnel: Errc::destination_refused
+  dead,      ///< through a tunnel: the tunnel itself fails
 };
 
 class World {
@@ -68,6 +69,7 @@ class World {
   };
   friend class ScriptedTunnel;
 
+  asio::awaitable<void> impostor(StreamPtr site, std::string host);
   asio::awaitable<void> play(std::shared_ptr<Stream> site, Shows shows, std::string host);
   asio::awaitable<void> pause(std::chrono::milliseconds time);
   StreamPtr open(Shows shows, const std::string& host);

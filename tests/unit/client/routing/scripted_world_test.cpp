@@ -8,7 +8,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "tests/support/tls_server.hpp"
 #include "transports/tls/client_hello.hpp"
+#include "transports/tls/tls_stream.hpp"
 
 namespace surang::client::test {
 namespace {
@@ -114,8 +116,20 @@ asio::awaitable<void> World::pause(std::chrono::milliseconds time) {
 
 StreamPtr World::open(Shows shows, const std::string& host) {
   auto [near, far] = surang::test::memory_stream_pair(executor_);
+  if (shows == Shows::impostor) {
+    tasks_.spawn(impostor(std::move(far), host));
+    return std::move(near);
+  }
   tasks_.spawn(play(std::shared_ptr<Stream>(std::move(far)), shows, host));
   return std::move(near);
+}
+
+asio::awaitable<void> World::impostor(StreamPtr site, std::string host) {
+  const auto server = surang::test::make_tls_server(host);
+  tls::SslPtr ssl(SSL_new(server.context.get()), SSL_free);
+  SSL_set_accept_state(ssl.get());
+  auto stream = tls::TlsStream::make(std::move(site), std::move(ssl));
+  (void)co_await stream->handshake();
 }
 
 asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std::string host) {
