@@ -8,10 +8,13 @@
 
 namespace surang {
 
-/// A 64 KiB block from a free list of this thread, returned to it on destruction. Empty when moved from.
+/// A block of nearly 64 KiB from a free list of this thread, returned to it on destruction. Empty when moved
+/// from.
 class ScratchBuffer {
  public:
-  static constexpr std::size_t kSize = 64 * 1024;
+  /// Leaves room for the head of an HTTP/2 frame, so that block and head fill four TLS records and not a few
+  /// bytes of a fifth.
+  static constexpr std::size_t kSize = 64 * 1024 - 64;
   ScratchBuffer();
   ~ScratchBuffer();
   ScratchBuffer(ScratchBuffer&&) noexcept = default;

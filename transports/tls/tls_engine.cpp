@@ -12,7 +12,11 @@ namespace {
 
 // What one write_all encrypts before the records go to the inner stream in one write.
 constexpr std::size_t kChunk = 4 * SSL3_RT_MAX_PLAIN_LENGTH;
-constexpr std::size_t kChunkOnWire = kChunk + 2048;
+constexpr std::size_t kChunkSlack =
+    SSL3_RT_MAX_PLAIN_LENGTH;  // a little more goes along rather than by itself
+constexpr std::size_t kChunkOnWire = kChunk + kChunkSlack + 2048;
+// How much OpenSSL takes from the inner stream at once; given back when it has read it all.
+constexpr std::size_t kReadBuffer = 4 * (SSL3_RT_MAX_PLAIN_LENGTH + 256);
 constexpr int kVariedRecords = 12;
 
 std::vector<Bytes>& spare_buffers() {
@@ -78,6 +82,7 @@ Engine::Engine(Stream& inner, SslPtr ssl, TlsTuning tuning, Bytes already_read)
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_set_read_ahead(ssl_.get(), 1);
+  SSL_set_default_read_buffer_len(ssl_.get(), kReadBuffer);
   if (SSL_is_server(ssl_.get())) {
     if (SSL_get_max_early_data(ssl_.get()) > 0) early_ = Early::server_reading;
   } else if (const auto* session = SSL_get_session(ssl_.get())) {
@@ -161,10 +166,10 @@ Result<void> Engine::write_early(const std::uint8_t* data, std::size_t size) {
 
 Result<std::size_t> Engine::write(const std::uint8_t* data, std::size_t size) {
   if (failure_) return failure_;
-  size = std::min(size, kChunk);
+  if (size > kChunk + kChunkSlack) size = kChunk;
   std::size_t taken = 0;
   while (taken < size) {
-    const auto n = std::min(size - taken, varied_left_ > 0 ? varied_size() : kChunk);
+    const auto n = std::min(size - taken, varied_left_ > 0 ? varied_size() : size);
     ERR_clear_error();
     std::size_t written = 0;
     const int r = finished() ? SSL_write_ex(ssl_.get(), data + taken, n, &written)
