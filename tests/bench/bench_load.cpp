@@ -22,6 +22,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr char kSend = 1, kTake = 2, kEcho = 3;  // as bench_server knows them
+
 enum class Answer { two_bytes, socks_reply, http_head };
 
 struct Step {
@@ -30,7 +32,7 @@ struct Step {
 };
 
 struct Plan {
-  char wish = 'D';
+  char wish = kSend;
   bool keep = false;
   std::uint16_t port = 0;
   std::vector<Step> steps;
@@ -73,7 +75,7 @@ class Visit final : public Watcher {
     if (!go_on()) {
       ++tally_.failed;
       shut();
-      if (plan_.wish == 'E' && !plan_.keep) open();
+      if (plan_.wish == kEcho && !plan_.keep) open();
     }
   }
 
@@ -92,14 +94,16 @@ class Visit final : public Watcher {
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
-  std::string wish() const { return plan_.wish == 'E' ? "Ex" : std::string(1, plan_.wish); }
+  std::string wish() const {
+    return plan_.wish == kEcho ? std::string{kEcho, 'x'} : std::string(1, plan_.wish);
+  }
 
   bool go_on() {
     if (!say_.empty()) {
       const auto n = send_some(fd_, {reinterpret_cast<const std::uint8_t*>(say_.data()), say_.size()});
       if (n < 0) return false;
       say_.erase(0, static_cast<std::size_t>(n));
-      if (say_.empty()) loop_.change(fd_, flowing_ && plan_.wish == 'U' ? EPOLLOUT : EPOLLIN, this);
+      if (say_.empty()) loop_.change(fd_, flowing_ && plan_.wish == kTake ? EPOLLOUT : EPOLLIN, this);
       return true;
     }
     return flowing_ ? flow() : shake_hands();
@@ -120,12 +124,12 @@ class Visit final : public Watcher {
   }
 
   bool flow() {
-    if (plan_.wish == 'D') {
+    if (plan_.wish == kSend) {
       const auto n = discard_some(fd_);
       if (n > 0) tally_.bytes += static_cast<std::uint64_t>(n);
       return n != -1;
     }
-    if (plan_.wish == 'U') {
+    if (plan_.wish == kTake) {
       static const std::vector<std::uint8_t> block(256 * 1024, 0xa5);
       const auto n = send_some(fd_, block);
       if (n > 0) tally_.bytes += static_cast<std::uint64_t>(n);
@@ -212,7 +216,7 @@ int run(int argc, char** argv) {
     else
       return 64;
   }
-  plan.wish = what == "down" ? 'D' : what == "up" ? 'U' : 'E';
+  plan.wish = what == "down" ? kSend : what == "up" ? kTake : kEcho;
   plan.keep = what == "hold";
   plan.steps = steps_for(via, target, user);
 

@@ -16,6 +16,8 @@
 namespace surang::bench {
 namespace {
 
+constexpr char kSend = 1, kTake = 2, kEcho = 3;
+
 std::vector<std::uint8_t>& block() {
   static std::vector<std::uint8_t> bytes(256 * 1024, 0x5a);
   return bytes;
@@ -32,13 +34,13 @@ class Visitor final : public Watcher {
 
  private:
   bool serve() {
-    if (wish_ == 'D') return send_some(fd_, block()) >= 0;
-    if (wish_ == 'U') return discard_some(fd_) != -1;
+    if (wish_ == kSend) return send_some(fd_, block()) >= 0;
+    if (wish_ == kTake) return discard_some(fd_) != -1;
     std::array<std::uint8_t, 16384> bytes;
     const auto n = receive_some(fd_, bytes);
     if (n < 0) return n == -2;
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()), static_cast<std::size_t>(n));
-    if (wish_ == 'E') return echo(text);
+    if (wish_ == kEcho) return echo(text);
     head_ += text;
     if (head_[0] == 'C') {
       const auto end = head_.find("\r\n\r\n");
@@ -50,8 +52,8 @@ class Visitor final : public Watcher {
     wish_ = head_[0];
     const auto rest = head_.substr(1);
     head_ = std::string();
-    if (wish_ == 'D') loop_.change(fd_, EPOLLOUT, this);
-    return rest.empty() || wish_ != 'E' || echo(rest);
+    if (wish_ == kSend) loop_.change(fd_, EPOLLOUT, this);
+    return rest.empty() || wish_ != kEcho || echo(rest);
   }
 
   bool echo(std::string_view text) {

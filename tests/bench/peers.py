@@ -221,7 +221,7 @@ class SurangHttps(Peer):
         port = free_port()
         config = place.path("bridge.toml")
         subprocess.run([bridge, "--config", config, "init", "--host", "127.0.0.1", "--cover", f"127.0.0.1:{site}",
-                        "--listen", f"127.0.0.1:{port}", "--state-dir", place.path("bridge"), "--user", "bench"],
+                        "--sni", "www.example.org", "--listen", f"127.0.0.1:{port}", "--state-dir", place.path("bridge"), "--user", "bench"],
                        check=True, capture_output=True, timeout=30)
         with open(config) as f:
             text = f.read()
