@@ -225,8 +225,10 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   if (direct->view.signal == Signal::tls_certificate) {
     // A site with a bad certificate of its own shows it everywhere.
+    const auto with = tools();
+    const auto within = limits();
     const auto proof =
-        co_await verified(executor, tools(), limits(), winner->view.way, race->to(), host, tls_context());
+        co_await verified(executor, with, within, winner->view.way, race->to(), host, tls_context());
     if (!proof) co_return learner.stop_leaning(host);
   }
   const auto ruling = learner.conclude(host, race->to().port(), *direct, winner.get(), network);
@@ -259,8 +261,9 @@ asio::awaitable<void> RouterCore::probing(std::shared_ptr<RouterCore> self) {
   ProberOptions prober;
   prober.tick = std::clamp<Clock::duration>(self->options.first_expiry / 20, 200ms, 2s);
   prober.tls_context = [core = self.get()] { return core->tls_context(); };
-  auto limits = self->limits();
-  co_await run_prober(self->executor, self->tools(), limits, self->learner, prober);
+  const auto with = self->tools();
+  const auto within = self->limits();
+  co_await run_prober(self->executor, with, within, self->learner, prober);
 }
 
 // A dead address may be a name server's lie. Proof is a certificate shown at the address that encrypted DNS
@@ -272,8 +275,10 @@ asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
   const auto network = learner.network();
   const auto truth = co_await parts.names->encrypted(host);
   if (!truth || !contradicts(tried, *truth)) co_return;
+  const auto with = tools();
+  const auto within = limits();
   const auto proof =
-      co_await verified(executor, tools(), limits(), Way::direct_encrypted_dns, to, host, tls_context());
+      co_await verified(executor, with, within, Way::direct_encrypted_dns, to, host, tls_context());
   if (!proof || learner.network() != network) co_return;
   learner.convict_host(host, to.port(), Way::direct_encrypted_dns, Signal::dns_differs, {});
 }
