@@ -9,6 +9,7 @@ passes on what it allows; connections made on this side (by the bridge) reach th
 import argparse
 import asyncio
 import base64
+import functools
 import socket
 import ssl
 import struct
@@ -59,8 +60,10 @@ class NameServer(asyncio.DatagramProtocol):
             pass
 
 
-async def site(reader, writer):
+async def site(reader, writer, log):
     """HTTP/1.1 with keep-alive: a line of text, or DNS over HTTPS (RFC 8484) at /dns-query."""
+    address = writer.get_extra_info("sockname")[0]
+    log.write(f"visited {next(name for name, own in SITES.items() if own == address)}\n")
     try:
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -116,7 +119,7 @@ async def copy(reader, writer):
 
 class Censor:
     def __init__(self, log):
-        self.log = open(log, "a", buffering=1)
+        self.log = log
 
     async def connection(self, reader, writer):
         seen = b""
@@ -156,9 +159,10 @@ async def main():
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options.certificate, options.key)
     context.set_alpn_protocols(["http/1.1"])
-    censor = Censor(options.log)
+    log = open(options.log, "a", buffering=1)
+    censor = Censor(log)
     for address in SITES.values():
-        await asyncio.start_server(site, sock=listening_socket(address, "lo"), ssl=context)
+        await asyncio.start_server(functools.partial(site, log=log), sock=listening_socket(address, "lo"), ssl=context)
         await asyncio.start_server(censor.connection, sock=listening_socket(address, options.wire))
     await asyncio.get_running_loop().create_datagram_endpoint(NameServer, local_addr=(RESOLVER, 53))
     print("ready", flush=True)
