@@ -48,6 +48,10 @@ std::string percent_encoded(std::string_view text, std::string_view also = {}) {
   return out;
 }
 
+bool control(unsigned char c) {
+  return c < 0x20 || c == 0x7F;
+}
+
 std::optional<std::string> percent_decoded(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -59,7 +63,8 @@ std::optional<std::string> percent_decoded(std::string_view text) {
     if (i + 2 >= text.size()) return std::nullopt;
     const auto* digits = text.data() + i + 1;
     const auto [end, ec] = std::from_chars(digits, digits + 2, value, 16);
-    if (ec != std::errc{} || end != digits + 2 || value == 0) return std::nullopt;
+    if (ec != std::errc{} || end != digits + 2 || control(static_cast<unsigned char>(value)))
+      return std::nullopt;
     out += static_cast<char>(value);
     i += 2;
   }
@@ -153,6 +158,10 @@ bool parse(std::string_view text, ShareLink& link, std::string& why) {
     why = "a link begins with surang://";
     return false;
   }
+  if (std::ranges::any_of(text, control)) {
+    why = "there is a line break or another control character in it";
+    return false;
+  }
   const auto [address, fragment] = cut(text.substr(kScheme.size()), '#');
   const auto name = percent_decoded(fragment);
   if (!name) {
@@ -184,11 +193,11 @@ bool parse(std::string_view text, ShareLink& link, std::string& why) {
     const auto [pair, more] = cut(rest, '&');
     rest = more;
     const auto [raw_key, raw_value] = cut(pair, '=');
-    if (raw_key == "t") {
+    const auto key = percent_decoded(raw_key);
+    if (key && *key == "t") {
       if (!parse_transport(raw_value, port, link, why)) return false;
       continue;
     }
-    const auto key = percent_decoded(raw_key);
     const auto value = percent_decoded(raw_value);
     if (!key || !value) {
       why = "a parameter has a broken percent escape";

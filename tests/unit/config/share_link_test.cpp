@@ -87,6 +87,8 @@ TEST_CASE("a bad link is refused by the name of its bad part") {
   CHECK(refusal(replaced(kVector, "https:443", "https:77777")).find("port") != std::string::npos);
   CHECK(refusal(replaced(kVector, "sni=", "sni")).find("'https'") != std::string::npos);
   CHECK(refusal(replaced(kVector, "Aunt%27", "Aunt%2")).find("#") != std::string::npos);
+  CHECK(refusal(replaced(kVector, "Aunt%27", "Aunt%1B")).find("#") != std::string::npos);
+  CHECK(refusal(replaced(kVector, "sni=www", "sni=w\nw")).find("control character") != std::string::npos);
   CHECK(refusal(replaced(kVector, "/?k", "/path?k")).find("'/'") != std::string::npos);
   CHECK(refusal(std::string(kVector) + std::string(9000, 'a')).find("longer") != std::string::npos);
 }
