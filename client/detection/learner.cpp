@@ -34,13 +34,20 @@ Learner::Learner(VerdictStore& store, std::chrono::seconds first_expiry,
 const std::string& Learner::network() {
   const auto now = read_network_();
   if (now.id != network_) {
-    health_.forget();
-    leaning_.clear();
-    proven_.clear();
+    if (network_.empty() || now.provisional != network_) {
+      health_.forget();
+      leaning_.clear();
+      proven_.clear();
+    }
     network_ = now.id;
+    provisional_ = now.provisional;
   }
   health_.link(now.link);
   return network_;
+}
+
+bool Learner::still_on(const std::string& network_then) {
+  return network() == network_then || (!provisional_.empty() && provisional_ == network_then);
 }
 
 std::optional<Verdict> Learner::verdict(const std::string& host) {
@@ -111,7 +118,7 @@ Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Atte
   contrast.direct = direct.view.signal;
   contrast.other_worked = other && other->view.outcome == Outcome::validated;
   if (other) contrast.other = other->view.way;
-  contrast.same_network = network() == network_then;
+  contrast.same_network = still_on(network_then);
   contrast.network_alive = health_.alive(now);
   contrast.network_suspect = health_.suspect(now);
   const auto ruling = rule_on(contrast);

@@ -24,6 +24,8 @@ class Learner {
 
   /// The network now; forgets its health when it changed.
   const std::string& network();
+  /// Whether what was begun on `network_then` is still on the same one.
+  bool still_on(const std::string& network_then);
   NetworkHealth& health() { return health_; }
 
   /// The verdict that holds for `host` now: its own, or its domain's. Marks it used.
@@ -62,7 +64,7 @@ class Learner {
   VerdictStore& store_;
   std::chrono::seconds first_expiry_;
   std::function<NetworkIdentity()> read_network_;
-  std::string network_;
+  std::string network_, provisional_;
   NetworkHealth health_;
   std::map<std::string, Clock::time_point> leaning_;
   std::set<std::string> proven_;

@@ -35,10 +35,17 @@ const NetworkIdentity& NetworkWatch::current(Clock::time_point now) {
   if (!identity_.id.empty() && now < next_) return identity_;
   next_ = now + refresh_;
   auto facts = read_();
-  // A neighbour entry comes and goes; the same gateway without one is the same network.
-  if (facts.gateway_mac.empty() && facts.gateway == facts_.gateway) facts.gateway_mac = facts_.gateway_mac;
+  // A neighbour entry comes and goes, and is not there yet just after joining: until it is, the gateway is
+  // taken for the one last seen at this address.
+  auto& mac = macs_[facts.interface_kind + ' ' + facts.gateway];
+  if (facts.gateway_mac.empty()) facts.gateway_mac = mac;
+  mac = facts.gateway_mac;
+  if (macs_.size() > 256) macs_.clear();
   if (identity_.id.empty() || facts != facts_) {
     identity_.id = network_id_of(facts);
+    auto unknown = facts;
+    unknown.gateway_mac.clear();
+    identity_.provisional = network_id_of(unknown);
     facts_ = std::move(facts);
   }
   identity_.link = facts_.link;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ NetworkFacts read_network_facts();
 struct NetworkIdentity {
   std::string id;  ///< 16 hex digits
   bool link = true;
+  /// The id that the same network had until its gateway's hardware address was known; may be empty.
+  std::string provisional = {};
 };
 
 /// Pure. The order of the resolvers does not matter.
@@ -43,6 +46,7 @@ class NetworkWatch {
   Clock::time_point next_{};
   NetworkFacts facts_;
   NetworkIdentity identity_;
+  std::map<std::string, std::string> macs_;  // last seen, by interface kind and gateway
 };
 
 }  // namespace surang::client

@@ -53,7 +53,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     works = proof.has_value();
     if (!works) signal = proof.error() == Errc::certificate ? Signal::tls_certificate : v.signal;
   }
-  if (learner.network() != network) co_return;
+  if (!learner.still_on(network)) co_return;
   if (works) {
     learner.saw(host, *direct.attempt);
     spdlog::info("a site works directly again");
@@ -61,7 +61,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
   }
   // Only contrast renews it; when nothing works the network is at fault, and the verdict is left to lapse.
   const auto other = co_await probe(executor, tools, limits, v.way, to, host);
-  if (!other.works || learner.network() != network || learner.health().suspect(Clock::now())) co_return;
+  if (!other.works || !learner.still_on(network) || learner.health().suspect(Clock::now())) co_return;
   learner.saw(host, *other.attempt);
   learner.renew(v, signal == Signal::none ? v.signal : signal);
 }

@@ -9,6 +9,9 @@
 namespace surang::client {
 namespace {
 
+// A change must not cost the first visit on the new network the old one's dead tunnel; reading takes 0.1 ms.
+constexpr auto kNetworkRefresh = std::chrono::milliseconds(20);
+
 // Direct connections of the real kind. Names are resolved elsewhere, so its own resolver is never asked.
 class TcpConnector final : public Connector {
  public:
@@ -32,7 +35,9 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
   RouterParts parts;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>();
-  parts.network = [watch = std::make_shared<NetworkWatch>()] { return watch->current(); };
+  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
+    return watch->current();
+  };
   parts.is_local = is_local_endpoint;
   return parts;
 }

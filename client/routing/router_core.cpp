@@ -145,8 +145,8 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   const auto self = shared_from_this();
   const auto host = host_of(to, first);
   if (learner.network() != names_network) {
+    if (!learner.still_on(names_network)) parts.names->forget();
     names_network = learner.network();
-    parts.names->forget();
   }
   auto f = facts(to, host);
   if (afresh) {
@@ -279,7 +279,7 @@ asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
   const auto within = limits();
   const auto proof =
       co_await verified(executor, with, within, Way::direct_encrypted_dns, to, host, tls_context());
-  if (!proof || learner.network() != network) co_return;
+  if (!proof || !learner.still_on(network)) co_return;
   learner.convict_host(host, to.port(), Way::direct_encrypted_dns, Signal::dns_differs, {});
 }
 

@@ -104,7 +104,7 @@ def client_killed(lab):
     lab.a.add("sni-drop drop.example")
     with Client(lab) as client:
         loads(visit(lab, "drop.example"), "first")
-        time.sleep(0.3)
+        time.sleep(2)  # silence convicts at 1.2 s and two round trips
         client.daemon.kill()
     with Client(lab, state=client.state):
         traffic = Traffic(lab)

@@ -263,5 +263,15 @@ TEST_CASE("a network is known by its gateway and resolvers") {
   CHECK(watch.current(t + 6s).id != first);
   now = home;
   CHECK(watch.current(t + 9s).id == first);
+  now.gateway = "10.2.0.1";
+  now.gateway_mac.clear();
+  const auto joined = watch.current(t + 11s).id;
+  now.gateway_mac = "02:00:00:00:00:03";
+  CHECK(watch.current(t + 14s).id != joined);
+  CHECK(watch.current(t + 14s).provisional == joined);  // known better, not another
+  CHECK(joined != first);
+  now = home;
+  now.gateway_mac.clear();  // back, and the neighbour not asked for yet
+  CHECK(watch.current(t + 17s).id == first);
   CHECK(read_network_facts().resolvers.size() < 9);
 }
