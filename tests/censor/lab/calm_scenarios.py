@@ -87,7 +87,7 @@ def post(lab):
                 since = lab.sites.mark()
                 found = lab.visitor.curl("https://post.example/post", "--data", "amount=5", proxy=SOCKS)
                 expect(found.exit == 0 and found.status == 200, f"{set_of_rules[0]}, {visit} visit: {found}")
-                arrived = lab.sites.requests(since, method="POST")
+                arrived = lab.sites.requests(since, method="POST", uri="/post")
                 expect(len(arrived) == 1, f"{set_of_rules[0]}, {visit} visit: arrived {len(arrived)} times")
     return f"{len(rules)} kinds of block, two visits each"
 
@@ -98,6 +98,6 @@ def plain_post(lab):
     with Client(lab):
         since = lab.sites.mark()
         lab.visitor.curl("http://post.example/post", "--data", "amount=5", proxy=SOCKS)
-        arrived = lab.sites.requests(since, method="POST")
+        arrived = lab.sites.requests(since, method="POST", uri="/post")
         expect(len(arrived) <= 1, f"arrived {len(arrived)} times")
     return f"arrived {len(arrived)} times"
