@@ -33,7 +33,7 @@ class ControlServer {
  public:
   using Handler = std::function<boost::asio::awaitable<ControlAnswer>(ControlRequest)>;
 
-  explicit ControlServer(boost::asio::any_io_executor executor) : acceptor_(std::move(executor)) {}
+  explicit ControlServer(boost::asio::any_io_executor executor) : acceptor_(executor) {}
   ~ControlServer() { close(); }
 
   /// Takes the socket (0600). A left-over of a client that died is replaced; with one that lives it is
