@@ -148,7 +148,10 @@ void App::use(const config::ClientOptions& options) {
   for (const auto& problem : pool_.set_bridges(options.bridges)) spdlog::warn("{}", problem);
   if (first || tunnel_ == pool_.empty() || !same_routing(options, options_)) {
     tunnel_ = !pool_.empty();
-    routing_.set(std::make_shared<Router>(io_.get_executor(), options, tunnel_ ? &pool_ : nullptr, store_));
+    routing_.set(std::make_shared<Router>(io_.get_executor(), options, tunnel_ ? &pool_ : nullptr, store_,
+                                          [this](const asio::ip::address& address, std::uint16_t port) {
+                                            return guard_.is_self(address, port);
+                                          }));
   } else {
     routing_.current().set_rules(options.rules);
   }

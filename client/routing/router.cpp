@@ -15,12 +15,19 @@ constexpr auto kNetworkRefresh = std::chrono::milliseconds(20);
 // Direct connections of the real kind. Names are resolved elsewhere, so its own resolver is never asked.
 class TcpConnector final : public Connector {
  public:
+  explicit TcpConnector(Router::OwnPort own_port) : own_port_(std::move(own_port)) {}
+
   asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses, std::uint16_t port,
                                              std::vector<ConnectAttempt>* attempts) override {
-    return dialer_.connect(std::move(addresses), port, attempts);
+    if (own_port_) {
+      std::erase_if(addresses, [&](const auto& address) { return own_port_(address, port); });
+      if (addresses.empty()) co_return make_error_code(Errc::destination_denied);
+    }
+    co_return co_await dialer_.connect(std::move(addresses), port, attempts);
   }
 
  private:
+  Router::OwnPort own_port_;
   SystemResolver unused_;
   TcpDialer dialer_{unused_, TcpDialerOptions{}};
 };
@@ -31,10 +38,10 @@ bool is_local_endpoint(const Endpoint& to) {
 }
 
 RouterParts real_parts(const asio::any_io_executor& executor, const config::ClientOptions& options,
-                       Dialer* tunnel) {
+                       Dialer* tunnel, Router::OwnPort own_port) {
   RouterParts parts;
   parts.names = make_direct_names(executor, options, tunnel);
-  parts.connector = std::make_unique<TcpConnector>();
+  parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
   parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
     return watch->current();
   };
@@ -45,8 +52,8 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
 }  // namespace
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-               VerdictStore& store)
-    : Router(executor, options, tunnel, store, real_parts(executor, options, tunnel)) {}
+               VerdictStore& store, OwnPort own_port)
+    : Router(executor, options, tunnel, store, real_parts(executor, options, tunnel, std::move(own_port))) {}
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
                VerdictStore& store, RouterParts parts)

@@ -28,9 +28,12 @@ struct RouterCore;
 
 class Router : public Outbound {
  public:
+  /// Whether an address and port are this program's own, which is never dialled whatever name led there.
+  using OwnPort = std::function<bool(const asio::ip::address&, std::uint16_t)>;
+
   /// `tunnel` (null without a bridge) and `store` must outlive it. After stop() nothing of it runs any more.
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-         VerdictStore& store);
+         VerdictStore& store, OwnPort own_port = {});
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
          VerdictStore& store, RouterParts parts);
   ~Router() override;
