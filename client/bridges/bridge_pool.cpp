@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -24,6 +25,23 @@ asio::awaitable<void> sleep_until(Clock::time_point when) {
 asio::awaitable<Result<void>> notified(tunnel::Wakeup& wakeup, asio::any_io_executor executor) {
   co_await wakeup.wait(executor);
   co_return Result<void>{};
+}
+
+// The addresses this computer would speak to the world from; connecting a datagram socket sends nothing.
+// Others than before: another network, over which no session made before goes on.
+std::string way_out(asio::any_io_executor executor) {
+  std::string sources;
+  for (const char* somewhere : {"192.0.2.1", "2001:db8::1"}) {
+    error_code ec;
+    const asio::ip::udp::endpoint to(asio::ip::make_address(somewhere), 9);
+    asio::ip::udp::socket probe(executor);
+    probe.open(to.protocol(), ec);
+    if (!ec) probe.connect(to, ec);
+    if (ec) continue;
+    const auto from = probe.local_endpoint(ec);
+    if (!ec) sources += from.address().to_string() + ' ';
+  }
+  return sources;
 }
 
 // Attempts of one search, on several lanes.
@@ -57,6 +75,7 @@ struct BridgePool::State {
   bool searching = false, keeping = false;
   bool down = false;  // the last search found nothing
   Clock::time_point last_attempt{}, last_use{};
+  std::string from;        // way_out() of the sessions
   tunnel::Wakeup settled;  // a search ended
   TaskGroup tasks;
 
@@ -67,6 +86,7 @@ struct BridgePool::State {
   void failed(const LanePtr& lane, error_code why);
   void set_down(bool now);
 
+  void leave_old_network();
   static void start_search(const Self& s);
   static asio::awaitable<void> search(Self s);
   static asio::awaitable<void> attempt(Self s, LanePtr lane, std::shared_ptr<Race> race);
@@ -105,6 +125,15 @@ void BridgePool::State::worked(const LanePtr& lane) {
 void BridgePool::State::failed(const LanePtr& lane, error_code why) {
   const auto told = lane->tunnel.status().last_error;
   if (lane->failures++ == 0) spdlog::info("bridge {} {}", lane->name(), bridge_trouble(told ? told : why));
+}
+
+void BridgePool::State::leave_old_network() {
+  auto now = way_out(executor);
+  if (now.empty() || now == from) return;
+  if (!std::exchange(from, std::move(now)).empty()) {
+    for (const auto& lane : lanes) lane->tunnel.retire();
+    spdlog::info("another network: the bridges are dialled afresh");
+  }
 }
 
 void BridgePool::State::start_search(const Self& s) {
@@ -259,6 +288,7 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
   s->last_use = Clock::now();
   if (!std::exchange(s->keeping, true)) s->tasks.spawn(State::keep_warm(s));
 
+  s->leave_old_network();
   const LanePtr lane = s->preferred;
   if (s->up()) {
     if (Clock::now() - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
