@@ -1,9 +1,14 @@
 #include <arpa/inet.h>
 #include <net/if_arp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "client/detection/network_id.hpp"
 #include "client/dns/name_servers.hpp"
@@ -70,6 +75,34 @@ std::string mac_of(const DefaultRoute& route) {
   return {};
 }
 
+// A datagram of no bytes to the discard port: the kernel has to learn the gateway's MAC address to send it.
+void make_known(const std::string& gateway) {
+  const int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return;
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9);
+  if (inet_pton(AF_INET, gateway.c_str(), &to.sin_addr) == 1)
+    (void)sendto(probe, nullptr, 0, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  close(probe);
+}
+
+// Right after a change of network the neighbour table is still empty. What was learnt then would be filed
+// under another network than what follows, so the first look at a gateway waits a moment for its answer.
+std::string learn_mac(const DefaultRoute& route) {
+  static std::string waited_for;
+  auto mac = mac_of(route);
+  if (!mac.empty() || route.gateway.find('.') == std::string::npos || route.gateway == "0.0.0.0") return mac;
+  make_known(route.gateway);
+  if (waited_for == route.interface + ' ' + route.gateway) return mac;
+  waited_for = route.interface + ' ' + route.gateway;
+  for (int tries = 0; tries < 10 && mac.empty(); ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    mac = mac_of(route);
+  }
+  return mac;
+}
+
 std::string kind_of(const std::string& interface) {
   if (interface.empty()) return "none";
   const std::string base = "/sys/class/net/" + interface;
@@ -92,7 +125,7 @@ NetworkFacts read_network_facts() {
   if (route.interface.empty()) route = route6;
   facts.interface_kind = kind_of(route.interface);
   facts.gateway = route.gateway;
-  if (!route.gateway.empty()) facts.gateway_mac = mac_of(route);
+  if (!route.gateway.empty()) facts.gateway_mac = learn_mac(route);
   for (const auto& server : system_name_servers()) facts.resolvers.push_back(server.address().to_string());
   return facts;
 }

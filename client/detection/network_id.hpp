@@ -37,7 +37,7 @@ std::string network_id_of(const NetworkFacts& facts);
 class NetworkWatch {
  public:
   explicit NetworkWatch(std::function<NetworkFacts()> read = read_network_facts,
-                        Clock::duration refresh = std::chrono::seconds(2));
+                        Clock::duration refresh = std::chrono::milliseconds(250));
   const NetworkIdentity& current(Clock::time_point now = Clock::now());
 
  private:
