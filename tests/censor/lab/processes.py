@@ -15,7 +15,8 @@ def _die_with_the_runner():
 
 def sh(*words, check=True, timeout=30, **options):
     """Runs to the end and returns the CompletedProcess (text)."""
-    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=timeout, **options)
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, errors="replace",
+                          timeout=timeout, **options)
     if check and done.returncode:
         raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
     return done
