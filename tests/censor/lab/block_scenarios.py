@@ -18,6 +18,8 @@ def both(rule, name):
 BLOCKS = [
     ("SNI reset", "reset.example", "https", ["sni-reset reset.example"], RESET),
     ("SNI reset that only the client hears", "reset.example", "https", ["sni-reset reset.example pass"], RESET),
+    ("SNI reset, random-looking flows dropped too", "reset.example", "https",
+     ["sni-reset reset.example", "entropy-block", "udp-drop 443"], RESET),
     ("SNI fin", "fin.example", "https", ["sni-fin fin.example"], RESET),
     ("SNI drop", "drop.example", "https", ["sni-drop drop.example"], SILENCE),
     ("DNS poison, private address", "poison.example", "https", ["dns-poison poison.example 10.10.34.35"], SILENCE),

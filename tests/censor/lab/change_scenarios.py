@@ -21,10 +21,12 @@ def other_isp(lab):
     with Client(lab):
         loads(visit(lab), "on the blocking ISP")
         lab.network.use_isp(B)
+        time.sleep(0.5)  # nobody clicks sooner
         traffic = Traffic(lab, lab.b)
         there = loads(visit(lab), "on the other ISP")
         expect(traffic.direct("reset.example") and not traffic.tunnel("reset.example"), "not direct on the other ISP")
         lab.network.use_isp(A)
+        time.sleep(0.5)
         traffic = Traffic(lab)
         back = loads(visit(lab), "back on the first")
         expect(not traffic.direct("reset.example"), "the first ISP's verdict was forgotten")
@@ -104,7 +106,8 @@ def client_killed(lab):
     lab.a.add("sni-drop drop.example")
     with Client(lab) as client:
         loads(visit(lab, "drop.example"), "first")
-        time.sleep(2)  # silence convicts at 1.2 s and two round trips
+        # Silence takes its time to count: the browser was served long before.
+        wait_until(client.convictions, 3, "convicted")
         client.daemon.kill()
     with Client(lab, state=client.state):
         traffic = Traffic(lab)

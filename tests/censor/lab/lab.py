@@ -38,8 +38,8 @@ class Lab:
     def start_programs(self):
         """What scenarios with Surang need beside the network."""
         if not self.bridge:
-            self.visitor.trust_authority()
             self.bridge = Bridge(self)
+            self.visitor.trust_authority()
         if not self.bridge.daemon or not self.bridge.daemon.alive():
             self.bridge.start()
 
