@@ -123,6 +123,10 @@ asio::awaitable<Result<StreamPtr>> ScriptedEgress::dial(Endpoint to) {
   co_return std::move(near);
 }
 
+StreamPtr watched_stream(StreamPtr inner, std::size_t& first_write, bool& swallow) {
+  return std::make_unique<WatchedStream>(std::move(inner), first_write, swallow);
+}
+
 Rig::Rig(asio::any_io_executor executor, RigOptions options)
     : egress(executor),
       bridge(executor),
@@ -142,11 +146,11 @@ asio::awaitable<Result<Authenticated>> Rig::connect() {
   Authenticated mine;
   mine.binding.fill(static_cast<std::uint8_t>(connects));
   auto [near, far] = memory_stream_pair(executor_, options_.chunk);
-  mine.stream = std::make_unique<WatchedStream>(std::move(near), first_write, swallow);
+  mine.stream = watched_stream(std::move(near), first_write, swallow);
   if (black_hole)
     holes_.push_back(std::move(far));
   else
-    bridge.spawn(serve(std::make_unique<WatchedStream>(std::move(far), first_answer, swallow), mine.binding));
+    bridge.spawn(serve(watched_stream(std::move(far), first_answer, swallow), mine.binding));
   co_return std::move(mine);
 }
 

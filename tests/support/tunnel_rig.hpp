@@ -11,16 +11,12 @@
 #include <vector>
 
 #include "tests/support/memory_stream.hpp"
+#include "tests/support/run.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
 #include "transports/tunnel/tunnel_dialer.hpp"
 
 namespace surang::test {
-
-inline asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration d) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, d);
-  co_await timer.async_wait(asio::use_awaitable);
-}
 
 /// Byte number `at` of a stream that does not repeat soon.
 inline std::uint8_t pattern(std::uint64_t at) {
@@ -45,6 +41,9 @@ class ScriptedEgress : public Dialer {
  private:
   asio::any_io_executor executor_;
 };
+
+/// `inner`, but what is written while `swallow` is lost; `first_write` gets the size of the first write.
+StreamPtr watched_stream(StreamPtr inner, std::size_t& first_write, bool& swallow);
 
 struct RigOptions {
   std::size_t chunk = SIZE_MAX;

@@ -35,13 +35,14 @@ struct Relay {
   void end(RelayEnd how, error_code why) {
     if (over) return;
     outcome = {how, why};
-    close(true);
+    // Who has been told of the end and went on being silent sees nothing more, as from any closed socket.
+    close(how != RelayEnd::idle || !told_a, how != RelayEnd::idle || !told_b);
   }
-  void close(bool abort) {
+  void close(bool abort_a, bool abort_b) {
     over = true;
     watch.cancel();
-    a.close(abort);
-    b.close(abort);
+    a.close(abort_a);
+    b.close(abort_b);
   }
   void direction_ended() {
     ++directions_ended;
@@ -57,6 +58,7 @@ struct Relay {
   std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
   int quiet_ticks = 0;
   int directions_ended = 0;
+  bool told_a = false, told_b = false;  // that the other's direction has ended
   bool over = false;
   std::optional<RelayOutcome> broken;  // a write failed; what the broken end had sent is still on its way
   RelayOutcome outcome;
@@ -148,6 +150,7 @@ asio::awaitable<Result<std::size_t>> copy_some(Way& way) {
 asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
   Way way(*relay, forth);
   unsigned turns = 0;
+  bool ended_in_order = false;
   while (!way.stopped()) {
     Result<std::size_t> n = make_error_code(Errc::would_block);
     if (way.splice && way.from.native_socket() >= 0 && way.to.native_socket() >= 0) {
@@ -171,6 +174,7 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
     } else if (*n == 0) {
       const auto told = co_await way.to.shutdown_write();
       if (!told && !relay->over) way.to_failed(told.error());
+      (forth ? relay->told_b : relay->told_a) = ended_in_order = told.has_value();
       break;
     } else if (++turns == kTurnsBeforeYield) {
       turns = 0;
@@ -178,7 +182,12 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
     }
   }
   relay->direction_ended();
-  if (!relay->over) relay->watch.cancel();
+  if (relay->over) co_return;
+  relay->watch.cancel();
+  if (!ended_in_order || relay->directions_ended == 2) co_return;
+  // Whoever still writes to this end learns at once when it resets, not at the write after that.
+  const auto broken = co_await way.from.wait_broken();
+  if (!broken && !relay->over) way.from_failed(broken.error());
 }
 
 asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
@@ -195,20 +204,20 @@ asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
 asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) {
   const auto state = std::make_shared<Relay>(a, b, options);
   watch_over(state);
-  TaskGroup forth(a.executor());
-  forth.spawn(pump(state, true));
+  TaskGroup pumps(a.executor());
+  pumps.spawn(pump(state, true));
+  pumps.spawn(pump(state, false));
   std::exception_ptr failure;
   try {
-    co_await pump(state, false);
     co_await until_both_ended(state);
   } catch (...) {
     failure = std::current_exception();
   }
-  state->close(failure != nullptr);
-  forth.cancel();
+  state->close(failure != nullptr, failure != nullptr);
+  pumps.cancel();
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  co_await forth.join();
+  co_await pumps.join();
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) std::rethrow_exception(failure);
   co_return state->outcome;

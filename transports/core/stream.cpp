@@ -8,6 +8,10 @@ asio::awaitable<Result<void>> Stream::wait_writable() {
   co_return error_code(asio::error::operation_not_supported);
 }
 
+asio::awaitable<Result<void>> Stream::wait_broken() {
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<std::size_t>> Stream::read_some(asio::mutable_buffer into) {
   for (;;) {
     auto n = try_read(into);

@@ -41,8 +41,16 @@ class Stream {
   /// The socket when this is a plain TCP connection (for splice and TCP_INFO), else -1. Stays the stream's.
   virtual int native_socket() const noexcept { return -1; }
 
+  /// The socket that carries this stream's bytes, under whatever wraps it, for looking at (TCP_INFO) only; -1
+  /// when there is none.
+  virtual int carrier_socket() const noexcept { return native_socket(); }
+
   /// Waits until native_socket() may take bytes; an error where that is -1. Not beside a write_all.
   virtual asio::awaitable<Result<void>> wait_writable();
+
+  /// Waits until the connection is broken (a reset), which is the error; for one that has ended its direction
+  /// and is read no more. No error: this stream does not tell, or was closed here.
+  virtual asio::awaitable<Result<void>> wait_broken();
 
   /// At least one byte, or 0 at the end; try_read and wait_readable in one.
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into);

@@ -20,6 +20,9 @@ namespace {
 using asio::ip::tcp;
 using Clock = std::chrono::steady_clock;
 
+// What a name server gives must not decide how many descriptors one dial takes.
+constexpr std::size_t kMostAddresses = 16;
+
 // RFC 8305 section 4: the families take turns, the resolver's first choice begins.
 std::vector<asio::ip::address> interleave(const std::vector<asio::ip::address>& in) {
   std::vector<asio::ip::address> first, second, out;
@@ -48,7 +51,11 @@ struct Race {
     attempt.result = result;
     attempt.took = Clock::now() - attempt.started;
     if (!result && !winner) winner = &attempt;
-    if (result) --under_way, ++failures;
+    if (result) {
+      --under_way, ++failures;
+      error_code ignored;
+      attempt.socket.close(ignored);  // a name may have many dead addresses
+    }
     news.cancel();
   }
 
@@ -112,6 +119,7 @@ asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::addr
                                                       std::vector<ConnectAttempt>* attempts) {
   if (addresses.empty()) co_return make_error_code(Errc::name_not_found);
   addresses = interleave(addresses);
+  if (addresses.size() > kMostAddresses) addresses.resize(kMostAddresses);
 
   const auto race = std::make_shared<Race>(co_await asio::this_coro::executor);
   const StopAtExit stop_at_exit{*race};

@@ -66,6 +66,17 @@ class TcpStream final : public Stream {
     socket_.close(ignored);
   }
 
+  asio::awaitable<Result<void>> wait_broken() override {
+    // Also woken when both directions have ended in order, which is no error.
+    if (auto woken = co_await wait(tcp::socket::wait_error); !woken) co_return woken;
+    asio::detail::socket_option::integer<SOL_SOCKET, SO_ERROR> pending;
+    error_code ec;
+    if (fd_ >= 0) socket_.get_option(pending, ec);
+    if (!ec && pending.value() != 0) ec.assign(pending.value(), asio::error::get_system_category());
+    if (ec) co_return ec;
+    co_return Result<void>{};
+  }
+
   int native_socket() const noexcept override { return fd_; }
 
  private:

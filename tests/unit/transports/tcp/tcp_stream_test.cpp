@@ -98,6 +98,8 @@ TEST_CASE("the kernel tells what the peer acknowledged") {
     co_await write_text(*a, "hello");
     char buffer[5];
     CHECK((co_await b->read_exactly(asio::buffer(buffer))).has_value());
+    for (int i = 0; i < 500 && surang::tcp_info(a->native_socket())->bytes_acked < 5; ++i)
+      co_await test::sleep_for(10ms);
     const auto near = surang::tcp_info(a->native_socket()), far = surang::tcp_info(b->native_socket());
     REQUIRE(near);
     CHECK(near->established);
