@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -17,7 +18,10 @@
 #include "bridge-server/listeners/worker.hpp"
 #include "bridge-server/reload_signal.hpp"
 #include "config/bridge_config.hpp"
+#include "transports/core/process.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
+#include "transports/tcp/system_resolver.hpp"
 
 namespace surang::bridge {
 namespace {
@@ -27,12 +31,13 @@ using Options = std::shared_ptr<const config::BridgeOptions>;
 
 constexpr int kUnavailable = 69, kPermission = 77, kConfig = 78;
 constexpr auto kDrainLimit = 30s;
-constexpr auto kHousekeeping = 2s;  // usage to disk, expiry, quota, own addresses
+constexpr auto kHousekeeping = 2s;  // usage to disk, expiry, quota, own addresses, users changed on disk
+constexpr auto kNameLimit = 5s, kNameAge = 60s;  // for looking up the names that clients know this bridge by
 
 class Server {
  public:
   Server(Options options, std::filesystem::path config_file, BridgeKeys keys,
-         const std::filesystem::path& users)
+         const std::filesystem::path& users, std::size_t descriptors)
       : shared_(options),
         config_file_(std::move(config_file)),
         store_(users),
@@ -41,6 +46,9 @@ class Server {
         control_(io_, control_socket(options->state_dir),
                  [this](const boost::json::object& request) { return answer(request); }) {
     shared_.keys = keys;
+    // One takes two, and up to four more while bytes flow: strangers never get more than half of all.
+    shared_.max_covered = std::clamp<std::size_t>(descriptors / 12, 16, 4096);
+    (void)store_.changed_elsewhere();
     shared_.users.load(store_.list());
     refresh_egress();
   }
@@ -52,6 +60,7 @@ class Server {
     if (const auto code = start(); code != 0) return code;
     tasks_.spawn(watch_signals());
     tasks_.spawn(housekeeping());
+    tasks_.spawn(learn_own_names());
     io_.run();
     for (auto& worker : workers_) worker->stop();
     flush_usage();
@@ -147,7 +156,38 @@ class Server {
       co_await timer.async_wait(asio::use_awaitable);
       flush_usage();
       refresh_egress();
+      // A command that could not reach the control socket has still written what it was told to.
+      if (!users_read_ || users_changed()) reload_users();
       for (auto& worker : workers_) worker->cut_sessions();
+    }
+  }
+
+  bool users_changed() {
+    try {
+      return store_.changed_elsewhere();
+    } catch (const std::exception&) {
+      return true;  // reading them will say what is wrong
+    }
+  }
+
+  // Behind a NAT a name may be all that tells this bridge's public address.
+  asio::awaitable<void> learn_own_names() {
+    SystemResolver resolver;
+    asio::steady_timer timer(io_);
+    for (;;) {
+      const auto options = shared_.options.load();
+      std::vector<asio::ip::address> found;
+      bool all = true;
+      for (const auto& host : options->hosts) {
+        if (Endpoint(host, 0).address()) continue;
+        const auto addresses = co_await with_timeout(kNameLimit, resolver.resolve(host));
+        if (addresses) found.insert(found.end(), addresses->begin(), addresses->end());
+        all = all && addresses.has_value();
+      }
+      if (all) named_ = std::move(found);
+      refresh_egress();
+      timer.expires_after(kNameAge);
+      co_await timer.async_wait(asio::use_awaitable);
     }
   }
 
@@ -176,18 +216,25 @@ class Server {
     spdlog::info("reloaded");
   }
 
-  void reload_users() {
+  // False when they cannot be read; then it is tried again.
+  bool reload_users() {
+    const bool could = users_read_;
     try {
       shared_.users.load(store_.list());
+      users_read_ = true;
     } catch (const std::exception& e) {
-      spdlog::error("cannot read the users: {}", e.what());
+      users_read_ = false;
+      if (could) spdlog::error("cannot read the users, trying again: {}", e.what());
     }
     for (auto& worker : workers_) worker->cut_sessions();
+    return users_read_;
   }
 
   void refresh_egress() {
     const auto options = shared_.options.load();
-    auto own = own_addresses();
+    if (auto now = own_addresses()) interfaces_ = std::move(*now);
+    auto own = interfaces_;
+    own.insert(own.end(), named_.begin(), named_.end());
     // Behind a NAT no interface has the public address.
     for (const auto& host : options->hosts)
       if (const auto address = Endpoint(host, 0).address()) own.push_back(*address);
@@ -217,8 +264,8 @@ class Server {
   boost::json::object answer(const boost::json::object& request) {
     const auto* what = request.if_contains("do");
     if (what && *what == "reload-users") {
-      reload_users();
-      return {{"ok", true}};
+      if (reload_users()) return {{"ok", true}};
+      return {{"error", "the users cannot be read"}};
     }
     if (what && *what == "status") return status();
     return {{"error", "unknown request"}};
@@ -227,6 +274,10 @@ class Server {
   boost::json::object status() const {
     const auto& served = shared_.served;
     const auto& accepted = shared_.accepted;
+    using tunnel::FloodGuard;
+    const auto flood = [&](FloodGuard::Kind kind) {
+      return served.floods[static_cast<std::size_t>(kind)].load();
+    };
     return {{"draining", shared_.draining.load()},
             {"users", shared_.users.accounts().size()},
             {"open_sessions", open_sessions()},
@@ -240,8 +291,13 @@ class Server {
             {"stale", accepted.stale.load()},
             {"failed_handshakes", accepted.failed.load()},
             {"refused_proof", served.refused_proof.load()},
-            {"refused_limit", served.refused_limit.load()},
-            {"refused_flood", served.refused_flood.load()},
+            {"refused_streams", served.refused_streams.load()},
+            {"refused_headers", served.refused_headers.load()},
+            {"cut_for_resets", flood(FloodGuard::Kind::reset)},
+            {"cut_for_pings", flood(FloodGuard::Kind::ping)},
+            {"cut_for_continuations", flood(FloodGuard::Kind::continuation)},
+            {"cut_for_other_floods", flood(FloodGuard::Kind::settings) + flood(FloodGuard::Kind::empty_data) +
+                                         flood(FloodGuard::Kind::useless)},
             {"refused_destination", served.refused_destination.load()},
             {"refused_address", shared_.refused_address.load()},
             {"refused_sessions", shared_.refused_sessions.load()},
@@ -258,13 +314,15 @@ class Server {
   ControlServer control_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::pair<UserId, std::uint64_t>> unsaved_;
-  bool disk_failed_ = false;
+  bool disk_failed_ = false, users_read_ = true;
+  std::vector<asio::ip::address> interfaces_, named_;  // this bridge's own addresses, as last known
 };
 
 }  // namespace
 
 int run_server(const config::BridgeOptions& options, const std::filesystem::path& config_file) {
   spdlog::set_level(spdlog::level::from_str(options.log_level));
+  const auto descriptors = prepare_process();
   std::string why;
   const auto keys = load_bridge_keys(keys_file(options.state_dir), why);
   if (!keys) {
@@ -273,7 +331,7 @@ int run_server(const config::BridgeOptions& options, const std::filesystem::path
   }
   try {
     Server server(std::make_shared<const config::BridgeOptions>(options), config_file, *keys,
-                  users_file(options.state_dir));
+                  users_file(options.state_dir), descriptors);
     return server.run();
   } catch (const std::exception& e) {
     spdlog::error("{}", e.what());

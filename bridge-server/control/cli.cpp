@@ -72,6 +72,8 @@ void tell_running_bridge(const config::BridgeOptions& options) {
   const auto told = ask_running_bridge(control_socket(options.state_dir), {{"do", "reload-users"}});
   if (!told && told.error() == Errc::timed_out)
     throw CommandFailure(kUnavailable, "written, but the running bridge did not answer; restart it");
+  if (told && !told->contains("ok"))
+    throw CommandFailure(kUnavailable, "written, but the running bridge could not read it; see its log");
 }
 
 void list_users(const std::vector<UserRecord>& users, bool as_json) {
@@ -119,9 +121,12 @@ int show_status(const config::BridgeOptions& options, bool as_json) {
             << " shown the cover site, of them replays: " << number("replays")
             << ", outdated: " << number("stale") << "\n"
             << "refused:      " << number("refused_destination") << " destinations, "
-            << number("refused_limit") << " over limits, " << number("refused_flood") << " floods, "
-            << number("refused_proof") << " wrong proofs, " << number("refused_address")
-            << " crowded addresses\n";
+            << number("refused_streams") << " connections over the limit, " << number("refused_headers")
+            << " oversized headers, " << number("refused_proof") << " wrong proofs, "
+            << number("refused_address") << " of crowded addresses\n"
+            << "floods cut:   " << number("cut_for_resets") << " of resets, " << number("cut_for_pings")
+            << " of pings, " << number("cut_for_continuations") << " of continuations, "
+            << number("cut_for_other_floods") << " others\n";
   return 0;
 }
 
@@ -145,6 +150,7 @@ struct Commands {
     init.cover = best->site.to_string();
     std::cout << "Strangers are shown " << init.cover << " (" << best->took.count()
               << " ms from here); --cover SITE:443 chooses another.\n";
+    if (!best->remark.empty()) std::cout << "Note: " << best->site.host() << " " << best->remark << ".\n";
   }
 
   void do_init() {
@@ -203,7 +209,8 @@ void describe(CLI::App& app, Commands& commands) {
   init->add_option("--cover", commands.init.cover,
                    "the site that strangers are shown, SITE:443; default: the best of some well-known ones");
   init->add_option("--sni", commands.init.sni, "the name clients show; default: the cover's");
-  init->add_option("--listen", commands.init.listen, "where to listen")->capture_default_str();
+  init->add_option("--listen", commands.init.listen,
+                   "address and port to listen on; default: port 443 of every address");
   init->add_option("--state-dir", commands.init.state_dir, "where keys and users are kept");
   init->add_option("--user", commands.init.user, "the first user's name")->capture_default_str();
   init->add_flag("--force", commands.init.force, "replace an installation, its keys and its users");

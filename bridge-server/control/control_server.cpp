@@ -3,6 +3,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/parse.hpp>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr std::size_t kLongestRequest = 64 * 1024;
 constexpr auto kRequestLimit = std::chrono::seconds(5);
+constexpr auto kAcceptPause = std::chrono::milliseconds(200);
 
 }  // namespace
 
@@ -35,7 +37,12 @@ struct ControlServer::Impl {
       stream_protocol::socket peer =
           co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, ec));
       if (ec == asio::error::operation_aborted) co_return;
-      if (!ec) tasks.spawn(handle(std::move(peer)));
+      if (!ec) {
+        tasks.spawn(handle(std::move(peer)));
+      } else {  // out of descriptors: the caller stays in the queue
+        asio::steady_timer pause(io, kAcceptPause);
+        co_await pause.async_wait(asio::use_awaitable);
+      }
     }
   }
 

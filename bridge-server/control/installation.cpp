@@ -1,7 +1,10 @@
 #include "bridge-server/control/installation.hpp"
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
+#include "bridge-server/control/control_client.hpp"
 #include "bridge-server/keys.hpp"
 #include "config/bridge_config.hpp"
 #include "config/private_file.hpp"
@@ -10,6 +13,15 @@ namespace surang::bridge {
 namespace {
 
 constexpr int kUsage = 64, kUnavailable = 69, kPermission = 77, kConfig = 78;
+
+// A machine whose IPv6 is switched off has no sockets of that family.
+bool has_ipv6() {
+  boost::asio::io_context io;
+  boost::asio::ip::tcp::acceptor probe(io);
+  error_code ec;
+  probe.open(boost::asio::ip::tcp::v6(), ec);
+  return !ec;
+}
 
 [[noreturn]] void fail(const error_code& error, const std::string& what) {
   const bool denied =
@@ -38,7 +50,8 @@ config::BridgeOptions options_for(const InitRequest& request) {
   else
     throw CommandFailure(kUsage, "--cover is an address: --sni must say which name clients show for it");
   config::ListenerOptions listener;
-  const auto listen = Endpoint::parse(request.listen);
+  const auto wanted = !request.listen.empty() ? request.listen : has_ipv6() ? "[::]:443" : "0.0.0.0:443";
+  const auto listen = Endpoint::parse(wanted);
   const auto address = listen ? listen->address() : std::nullopt;
   if (!address)
     throw CommandFailure(kUsage,
@@ -63,6 +76,9 @@ config::ShareLink make_installation(const InitRequest& request) {
       throw CommandFailure(
           kConfig,
           file.string() + " is there already; --force replaces it, and every link given out stops working");
+  // It would go on with the keys and users it has in memory.
+  if (ask_running_bridge(control_socket(options.state_dir), {{"do", "status"}}))
+    throw CommandFailure(kUnavailable, "a bridge runs with " + options.state_dir.string() + "; stop it first");
   check(config::make_private_dir(options.state_dir), options.state_dir);
   // Users of keys that are gone have no use.
   for (const auto* suffix : {"", "-wal", "-shm"})

@@ -25,7 +25,7 @@ struct InitRequest {
   std::vector<std::string> hosts;
   std::string cover;  ///< "www.example.org:443"
   std::string sni;    ///< the name clients show; empty: the cover's host
-  std::string listen = "[::]:443";
+  std::string listen;  ///< address and port; empty: port 443 of every address
   std::string user = "me";
   bool force = false;  ///< replaces an installation, its keys and users with it
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <utility>
 
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
@@ -22,32 +23,53 @@ constexpr std::array<std::string_view, 12> kCandidates = {
     "www.openstack.org", "www.python.org", "www.raspberrypi.com", "www.w3.org",
 };
 
-// Empty when the site will do, else its flaw; an error when it cannot be reached.
-asio::awaitable<Result<std::string>> examine(Endpoint site, Dialer& tcp, std::shared_ptr<SSL_CTX> context) {
+// How long after the handshake a site's tickets are waited for: they come one round trip later, if at all.
+constexpr auto kTickets = 1000ms;
+
+asio::awaitable<Result<std::unique_ptr<tls::TlsStream>>> visit(Endpoint site, Dialer& tcp,
+                                                               std::shared_ptr<SSL_CTX> context) {
   auto raw = co_await tcp.dial(site);
   if (!raw) co_return raw.error();
   std::vector<std::string> alpn{"h2", "http/1.1"};
-  auto stream =
-      co_await tls::connect_verified(std::move(*raw), std::move(context), site.host(), std::move(alpn));
-  if (!stream) co_return stream.error();
-  SSL* ssl = (*stream)->ssl();
-  if (SSL_version(ssl) != TLS1_3_VERSION) co_return std::string("no TLS 1.3");
-  if (SSL_get_negotiated_group(ssl) != NID_X25519) co_return std::string("no X25519");
+  co_return co_await tls::connect_verified(std::move(*raw), std::move(context), site.host(), std::move(alpn));
+}
+
+// Empty when the site will do, else its flaw.
+std::string flaw_of(SSL* ssl) {
+  if (SSL_version(ssl) != TLS1_3_VERSION) return "no TLS 1.3";
+  if (SSL_get_negotiated_group(ssl) != NID_X25519) return "no X25519";
   const unsigned char* protocol = nullptr;
   unsigned size = 0;
   SSL_get0_alpn_selected(ssl, &protocol, &size);
-  if (std::string_view(reinterpret_cast<const char*>(protocol), size) != "h2")
-    co_return std::string("no HTTP/2");
-  co_return std::string();
+  if (std::string_view(reinterpret_cast<const char*>(protocol), size) != "h2") return "no HTTP/2";
+  return {};
+}
+
+// Until a ticket has come, or the site has ended.
+asio::awaitable<Result<void>> await_ticket(tls::TlsStream& stream) {
+  std::array<char, 4096> block{};
+  for (;;) {
+    const auto n = stream.try_read(asio::buffer(block));
+    if (SSL_SESSION_has_ticket(SSL_get_session(stream.ssl())) == 1) break;
+    if (n ? *n == 0 : n.error() != Errc::would_block) break;
+    if (n) continue;
+    const auto more = co_await stream.wait_readable();
+    if (!more) co_return more;
+  }
+  co_return Result<void>{};
 }
 
 asio::awaitable<void> try_cover(CoverTrial& trial, Dialer& tcp, std::shared_ptr<SSL_CTX> context,
                                 std::chrono::milliseconds limit) {
   const auto start = std::chrono::steady_clock::now();
-  const auto flaw = co_await with_timeout(limit, examine(trial.site, tcp, std::move(context)));
+  auto stream = co_await with_timeout(limit, visit(trial.site, tcp, std::move(context)));
   trial.took =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
-  trial.flaw = flaw ? *flaw : flaw.error().message();
+  trial.flaw = stream ? flaw_of((*stream)->ssl()) : stream.error().message();
+  if (!trial.flaw.empty()) co_return;
+  (void)co_await with_timeout(kTickets, await_ticket(**stream));
+  if (SSL_SESSION_get_max_early_data(SSL_get_session((*stream)->ssl())) == 0)
+    trial.remark = "gives no tickets for early data, which our users' connections show";
 }
 
 }  // namespace
@@ -72,9 +94,10 @@ asio::awaitable<std::vector<CoverTrial>> try_covers(std::vector<Endpoint> sites,
 }
 
 std::optional<CoverTrial> best_cover(const std::vector<CoverTrial>& trials) {
+  const auto rank = [](const CoverTrial& trial) { return std::pair(!trial.remark.empty(), trial.took); };
   const CoverTrial* best = nullptr;
   for (const auto& trial : trials)
-    if (trial.flaw.empty() && (!best || trial.took < best->took)) best = &trial;
+    if (trial.flaw.empty() && (!best || rank(trial) < rank(*best))) best = &trial;
   return best ? std::optional(*best) : std::nullopt;
 }
 

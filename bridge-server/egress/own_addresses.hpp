@@ -2,11 +2,12 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
+#include <optional>
 #include <vector>
 
 namespace surang::bridge {
 
-/// Empty when the system does not tell.
-std::vector<boost::asio::ip::address> own_addresses();
+/// Nothing when the system does not tell just now.
+std::optional<std::vector<boost::asio::ip::address>> own_addresses();
 
 }  // namespace surang::bridge

@@ -8,11 +8,11 @@
 
 namespace surang::bridge {
 
-std::vector<boost::asio::ip::address> own_addresses() {
+std::optional<std::vector<boost::asio::ip::address>> own_addresses() {
   using namespace boost::asio::ip;
   std::vector<address> found;
   ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return found;
+  if (::getifaddrs(&list) != 0) return std::nullopt;
   const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, ::freeifaddrs);
   for (const auto* entry = list; entry; entry = entry->ifa_next) {
     if (!entry->ifa_addr) continue;

@@ -8,13 +8,13 @@
 
 namespace surang::bridge {
 
-std::vector<boost::asio::ip::address> own_addresses() {
+std::optional<std::vector<boost::asio::ip::address>> own_addresses() {
   using namespace boost::asio::ip;
   std::vector<address> found;
   ULONG size = 64 * 1024;
   std::vector<unsigned char> memory(size);
   auto* list = reinterpret_cast<IP_ADAPTER_ADDRESSES*>(memory.data());
-  if (::GetAdaptersAddresses(AF_UNSPEC, 0, nullptr, list, &size) != NO_ERROR) return found;
+  if (::GetAdaptersAddresses(AF_UNSPEC, 0, nullptr, list, &size) != NO_ERROR) return std::nullopt;
   for (auto* adapter = list; adapter; adapter = adapter->Next)
     for (auto* entry = adapter->FirstUnicastAddress; entry; entry = entry->Next) {
       const auto* at = entry->Address.lpSockaddr;

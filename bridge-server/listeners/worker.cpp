@@ -9,8 +9,10 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <list>
 
+#include "bridge-server/cover/remembering_resolver.hpp"
 #include "bridge-server/listeners/proxy_header_reader.hpp"
 #include "bridge-server/listeners/share_port.hpp"
 #include "transports/core/task_group.hpp"
@@ -44,8 +46,9 @@ struct Worker::Impl {
   explicit Impl(Shared& given)
       : shared(given),
         tasks(io.get_executor()),
+        cover_names(io.get_executor(), resolver),
         egress(resolver, egress_options(given)),
-        cover(resolver, {}) {
+        cover(cover_names, {}) {
     make_acceptor();
   }
 
@@ -62,7 +65,9 @@ struct Worker::Impl {
     https::AcceptorOptions https_options;
     https_options.public_key = shared.keys.public_key;
     https_options.cover = options->cover;
+    https_options.max_covered = shared.max_covered;
     acceptor = https::make_acceptor(https_options, shared.users, *shared.replays, cover, shared.accepted);
+    cover_names.prefetch(options->cover.host());
   }
 
   asio::awaitable<void> accept_loop(std::size_t index) {
@@ -91,7 +96,7 @@ struct Worker::Impl {
     error_code ec;
     const auto peer = socket.remote_endpoint(ec);
     if (ec) co_return;
-    ask_for_bbr(static_cast<int>(socket.native_handle()));
+    tune_carrier(static_cast<int>(socket.native_handle()));
     auto address = peer.address();
     auto stream = make_tcp_stream(std::move(socket));
     if (proxy_protocol) {
@@ -103,14 +108,17 @@ struct Worker::Impl {
       }
       if (told->source) address = told->source->address();
     }
-    auto pass = shared.gate.enter(address, shared.options.load()->max_handshakes_per_address);
-    if (!pass) {
+    auto pass = std::make_shared<HandshakeGate::Pass>(
+        shared.gate.enter(address, shared.options.load()->max_handshakes_per_address));
+    const auto present = acceptor;  // a reload may replace it meanwhile
+    if (!*pass) {
       ++shared.refused_address;
+      co_await present->turn_away(std::move(stream));
       co_return;
     }
-    const auto present = acceptor;  // a reload may replace it meanwhile
-    auto peer_known = co_await present->accept(std::move(stream));
-    pass = {};
+    const std::function<void()> left_alone = [pass] { *pass = {}; };
+    auto peer_known = co_await present->accept(std::move(stream), left_alone);
+    left_alone();
     if (peer_known) co_await serve(std::move(*peer_known));
   }
 
@@ -159,6 +167,7 @@ struct Worker::Impl {
   asio::io_context io{1};
   SystemResolver resolver;
   TaskGroup tasks;
+  RememberingResolver cover_names;
   TcpDialer egress, cover;
   tunnel::ServeLimits limits;
   std::shared_ptr<TransportAcceptor> acceptor;

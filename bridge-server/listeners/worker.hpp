@@ -27,9 +27,10 @@ struct Shared {
   https::AcceptorCounters accepted;
   tunnel::ServeCounters served;
   HandshakeGate gate;
+  std::size_t max_covered = 1024;  ///< strangers with the cover site at once
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> connections{0};       ///< accepted, of all time
-  std::atomic<std::uint64_t> refused_address{0};   ///< over max_handshakes_per_address
+  std::atomic<std::uint64_t> refused_address{0};   ///< over max_handshakes_per_address, not looked at
   std::atomic<std::uint64_t> refused_sessions{0};  ///< over max_sessions_per_user
   std::atomic<std::uint64_t> refused_proxy_header{0};
 };

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "config/private_file.hpp"
 
@@ -67,6 +68,7 @@ SQLite::Database open(const std::filesystem::path& file) {
 struct UserStore::Impl {
   explicit Impl(const std::filesystem::path& file) : database(open(file)) {}
   mutable SQLite::Database database;
+  std::int64_t version = 0;
 };
 
 UserStore::UserStore(const std::filesystem::path& database) : impl_(std::make_unique<Impl>(database)) {}
@@ -124,6 +126,11 @@ bool UserStore::remove(const std::string& name) {
   SQLite::Statement erase(impl_->database, "DELETE FROM users WHERE name = ?");
   erase.bind(1, name);
   return erase.exec() > 0;
+}
+
+bool UserStore::changed_elsewhere() {
+  const auto now = impl_->database.execAndGet("PRAGMA data_version").getInt64();
+  return std::exchange(impl_->version, now) != now;
 }
 
 void UserStore::add_usage(const std::vector<std::pair<UserId, std::uint64_t>>& bytes) {

@@ -36,6 +36,8 @@ class UserStore {
   std::vector<UserRecord> list() const;  ///< by name
   std::optional<UserRecord> find(const std::string& name) const;
   bool remove(const std::string& name);  ///< false: there was none
+  /// Whether another process has written since the last call (PRAGMA data_version).
+  bool changed_elsewhere();
   /// Adds to what users have used, in one transaction. Users that are gone are passed over.
   void add_usage(const std::vector<std::pair<UserId, std::uint64_t>>& bytes);
 

@@ -45,7 +45,7 @@ TEST_CASE("TERM lets open connections end and takes no new ones") {
     stream->close();
     stream.reset();
     co_await me.tunnel->close();
-    CHECK(bridge.wait(10s) == 0);
+    CHECK(bridge.wait(20s) == 0);
   });
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("a bridge without connections stops at the first TERM") {
   BridgeProcess bridge(cover.port());
   bridge.start();
   bridge.signal(SIGTERM);
-  CHECK(bridge.wait(5s) == 0);
+  CHECK(bridge.wait(20s) == 0);
   CHECK_MESSAGE(lines(bridge.log()) == 2, bridge.log());
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("a second TERM stops at once") {
     bridge.signal(SIGTERM);
     CHECK(bridge.logged("stopping"));
     bridge.signal(SIGTERM);
-    CHECK(bridge.wait(5s) == 0);
+    CHECK(bridge.wait(20s) == 0);
     CHECK(bridge.command({"status"}).code == 3);
   });
 }
@@ -198,6 +198,13 @@ TEST_CASE("init keeps what is there unless forced") {
   CHECK(refused.out.find("--force") != std::string::npos);
   CHECK(read(keys) == before);
   again.push_back("--force");
+  bridge.start();
+  const auto running = bridge.command(again);
+  CHECK(running.code == 69);
+  CHECK(running.out.find("stop it first") != std::string::npos);
+  CHECK(read(keys) == before);
+  bridge.signal(SIGTERM);
+  CHECK(bridge.wait(20s) == 0);
   const auto forced = bridge.command(again);
   CHECK(forced.code == 0);
   CHECK(read(keys) != before);

@@ -148,10 +148,22 @@ BridgeProcess::BridgeProcess(std::uint16_t cover_port) {
 
 BridgeProcess::~BridgeProcess() {
   if (pid_ > 0) {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    // In order, so that a sanitizer has its say at the end.
+    ::kill(pid_, SIGTERM);
+    int code = wait_for_exit(pid_, 300ms);
+    if (code < 0) {
+      ::kill(pid_, SIGTERM);
+      code = wait_for_exit(pid_, 20s);
+    }
+    if (code < 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+    CHECK_MESSAGE(code == 0, log());
   }
   if (reader_.joinable()) reader_.join();
+  for (const char* finding : {"Sanitizer", "runtime error:"})
+    CHECK_MESSAGE(log_.find(finding) == std::string::npos, log_);
   std::error_code ignored;
   std::filesystem::remove_all(dir, ignored);
 }

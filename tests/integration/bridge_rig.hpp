@@ -61,7 +61,7 @@ class BridgeProcess {
  public:
   /// `init` on 127.0.0.1 with the user "me"; loopback is opened as a destination.
   explicit BridgeProcess(std::uint16_t cover_port);
-  ~BridgeProcess();
+  ~BridgeProcess();  ///< ends it, and checks that it ends well and no sanitizer complains
 
   /// Replaces a text in the configuration file, which must have it.
   void edit(std::string_view what, std::string_view with);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string_view>
 
 #include "transports/core/stream.hpp"
@@ -31,8 +32,12 @@ class TransportAcceptor {
   virtual ~TransportAcceptor() = default;
   virtual std::string_view name() const noexcept = 0;
   /// Takes a fresh connection. An error: the peer was not a user and has been dealt with to the end
-  /// (spliced to the cover site, read and discarded); there is nothing left to do with it.
-  virtual asio::awaitable<Result<Authenticated>> accept(StreamPtr raw) = 0;
+  /// (spliced to the cover site, read and discarded); there is nothing left to do with it. `left_alone` is
+  /// called, once, when it is dealt with as a stranger's from there on and no handshake of ours any more.
+  virtual asio::awaitable<Result<Authenticated>> accept(StreamPtr raw,
+                                                        std::function<void()> left_alone = {}) = 0;
+  /// Deals with a connection as with a stranger's, without a look at it; for one that is too many.
+  virtual asio::awaitable<void> turn_away(StreamPtr raw) = 0;
 };
 
 }  // namespace surang

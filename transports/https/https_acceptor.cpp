@@ -3,11 +3,16 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+#include <optional>
 #include <vector>
 
 #include "transports/core/buffer.hpp"
 #include "transports/core/relay.hpp"
+#include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tls/client_hello.hpp"
 #include "transports/tls/ticket.hpp"
@@ -39,16 +44,31 @@ struct Arrival {
   std::optional<tls::OpenedTicket> ticket;
 };
 
+// A place among those who are with the cover site.
 class Covered {
  public:
-  explicit Covered(std::size_t& count) : count_(count) { ++count_; }
+  Covered(std::atomic<std::size_t>& count, std::size_t most) : count_(count), there_(++count <= most) {}
   ~Covered() { --count_; }
   Covered(const Covered&) = delete;
   Covered& operator=(const Covered&) = delete;
+  explicit operator bool() const noexcept { return there_; }
 
  private:
-  std::size_t& count_;
+  std::atomic<std::size_t>& count_;
+  const bool there_;
 };
+
+// A dial to the cover site that goes on while the peer is listened to.
+struct CoverDial {
+  explicit CoverDial(const asio::any_io_executor& e) : ended(e, asio::steady_timer::time_point::max()) {}
+  std::optional<Result<StreamPtr>> outcome;
+  asio::steady_timer ended;  // cancelled then
+};
+
+asio::awaitable<void> dial_cover(Dialer& dialer, Endpoint to, std::shared_ptr<CoverDial> dial) {
+  dial->outcome = co_await dialer.dial(std::move(to));
+  dial->ended.cancel();
+}
 
 asio::awaitable<Result<Spoke>> first_to_speak(Stream& peer, Stream& cover) {
   const auto executor = co_await asio::this_coro::executor;
@@ -73,13 +93,20 @@ class HttpsAcceptor final : public TransportAcceptor {
 
   std::string_view name() const noexcept override { return "https"; }
 
-  asio::awaitable<Result<Authenticated>> accept(StreamPtr raw) override {
+  asio::awaitable<Result<Authenticated>> accept(StreamPtr raw, std::function<void()> left_alone) override {
     Arrival arrival;
     arrival.raw = std::move(raw);
     auto verdict = co_await read_first(arrival);
     if (verdict.has_error()) co_return verdict.error();
     if (*verdict == Verdict::user) co_return co_await serve(arrival);
+    if (left_alone) left_alone();
     co_return co_await cover(arrival, *verdict);
+  }
+
+  asio::awaitable<void> turn_away(StreamPtr raw) override {
+    Arrival arrival;
+    arrival.raw = std::move(raw);
+    (void)co_await cover(arrival, Verdict::stranger);
   }
 
  private:
@@ -162,38 +189,80 @@ class HttpsAcceptor final : public TransportAcceptor {
 
   // Lets the cover site speak for us. A hello that is still incomplete may yet turn out to be a user's.
   asio::awaitable<Result<Authenticated>> cover(Arrival& arrival, Verdict verdict) {
-    if (covered_ >= options_.max_covered) {
-      ++counters_.strangers;
-      arrival.raw->close(true);
-      co_return make_error_code(Errc::limit);
-    }
-    const Covered covered(covered_);
-    auto dialled = co_await cover_dialer_.dial(options_.cover);
-    if (dialled.has_error()) {
-      // A host whose site is down.
-      ++counters_.strangers;
-      arrival.raw->close(true);
-      co_return dialled.error();
-    }
-    arrival.cover = std::move(*dialled);
-    for (;;) {
-      if (verdict == Verdict::user) break;
-      const auto told = co_await tell_cover(arrival);
-      if (verdict == Verdict::stranger || told.has_error()) break;
-      const auto spoke = co_await with_timeout(kUndecided, first_to_speak(*arrival.raw, *arrival.cover));
-      if (spoke.has_error() || *spoke == Spoke::cover) break;
-      const auto next = look(arrival);
-      if (next.has_error()) break;  // relay meets the same error and passes the reset on
-      verdict = *next;
-    }
+    const Covered place(counters_.covered, options_.max_covered);
+    Result<void> reached = make_error_code(Errc::limit);
+    if (place) reached = co_await reach_cover(arrival, verdict);
+    // A user whose hello was lost on the way the first time must not depend on the cover site.
+    if (!reached && verdict == Verdict::undecided) co_await read_on(arrival, verdict);
+    if (reached && verdict != Verdict::user) reached = co_await consult_cover(arrival, verdict);
     if (verdict == Verdict::user) {
-      arrival.cover->close();
+      arrival.cover.reset();
       co_return co_await serve(arrival);
     }
     ++counters_.strangers;
+    if (!reached) {
+      // A host whose site is down; or a peer that has reset, which the site is told.
+      arrival.raw->close(true);
+      if (arrival.cover) arrival.cover->close(true);
+      co_return reached.error();
+    }
     RelayOptions relaying;
     (void)co_await relay(*arrival.raw, *arrival.cover, relaying);
     co_return make_error_code(Errc::proof_refused);
+  }
+
+  // Dials the cover site; ends sooner when the peer turns out to be a user meanwhile.
+  asio::awaitable<Result<void>> reach_cover(Arrival& arrival, Verdict& verdict) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto dial = std::make_shared<CoverDial>(executor);
+    TaskGroup dialling(executor);
+    dialling.spawn(dial_cover(cover_dialer_, options_.cover, dial));
+    while (!dial->outcome && verdict != Verdict::user) {
+      if (verdict == Verdict::stranger) {
+        error_code ignored;
+        co_await dial->ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+          throw boost::system::system_error(asio::error::operation_aborted);
+        continue;
+      }
+      (void)co_await asio::experimental::make_parallel_group(
+          dial->ended.async_wait(asio::deferred),
+          asio::co_spawn(executor, arrival.raw->wait_readable(), asio::deferred))
+          .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+      const auto next = look(arrival);
+      if (next.has_error()) co_return next.error();
+      verdict = *next;
+    }
+    if (!dial->outcome) co_return Result<void>{};
+    if (dial->outcome->has_error()) co_return dial->outcome->error();
+    arrival.cover = std::move(**dial->outcome);
+    co_return Result<void>{};
+  }
+
+  // The cover site hears what the peer says and may answer, until it is clear who the peer is. An error: the
+  // peer has reset.
+  asio::awaitable<Result<void>> consult_cover(Arrival& arrival, Verdict& verdict) {
+    for (;;) {
+      const auto told = co_await tell_cover(arrival);
+      if (verdict == Verdict::stranger || told.has_error()) co_return Result<void>{};  // relay meets it again
+      const auto spoke = co_await with_timeout(kUndecided, first_to_speak(*arrival.raw, *arrival.cover));
+      if (spoke.has_error() || *spoke == Spoke::cover) co_return Result<void>{};
+      const auto next = look(arrival);
+      if (next.has_error()) co_return next.error();
+      verdict = *next;
+      if (verdict == Verdict::user) co_return Result<void>{};
+    }
+  }
+
+  asio::awaitable<void> read_on(Arrival& arrival, Verdict& verdict) {
+    const auto until = std::chrono::steady_clock::now() + kHandshake;
+    while (verdict == Verdict::undecided) {
+      const auto left = until - std::chrono::steady_clock::now();
+      if (left <= 0s || !co_await with_timeout(left, arrival.raw->wait_readable())) co_return;
+      const auto next = look(arrival);
+      if (next.has_error()) co_return;
+      verdict = *next;
+    }
   }
 
   asio::awaitable<Result<void>> tell_cover(Arrival& arrival) {
@@ -208,7 +277,6 @@ class HttpsAcceptor final : public TransportAcceptor {
   Dialer& cover_dialer_;
   AcceptorCounters& counters_;
   std::shared_ptr<SSL_CTX> context_;
-  std::size_t covered_ = 0;
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <ctime>
 
 #include "transports/https/hello_profile.hpp"
+#include "transports/tcp/congestion.hpp"
+#include "transports/tls/client_hello.hpp"
 #include "transports/tls/ticket.hpp"
 #include "transports/tls/tls_stream.hpp"
 
@@ -15,6 +17,24 @@ struct Names {
   std::string sni;
   std::string alpn;  ///< as TLS writes it
 };
+
+// One connection of the bridge's user, its session minted, nothing sent yet; empty when OpenSSL refuses.
+tls::SslPtr make_connection(SSL_CTX* context, const BridgeIdentity& bridge, const Names& names,
+                            const tls::SessionSeed& seed) {
+  const auto minted = tls::mint_session(bridge.user, bridge.public_key, seed);
+  const auto* der = minted.der.data();
+  const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(
+      d2i_SSL_SESSION(nullptr, &der, static_cast<long>(minted.der.size())), SSL_SESSION_free);
+  tls::SslPtr ssl(SSL_new(context), SSL_free);
+  if (!session || !ssl || SSL_set_tlsext_host_name(ssl.get(), names.sni.c_str()) != 1 ||
+      SSL_set1_host(ssl.get(), names.sni.c_str()) != 1 ||
+      SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(names.alpn.data()),
+                          static_cast<unsigned>(names.alpn.size())) != 0 ||
+      SSL_set_session(ssl.get(), session.get()) != 1)
+    return {nullptr, SSL_free};
+  SSL_set_connect_state(ssl.get());
+  return ssl;
+}
 
 class HttpsDialer final : public TransportDialer {
  public:
@@ -36,6 +56,7 @@ class HttpsDialer final : public TransportDialer {
         failure = raw.error();
         continue;
       }
+      tune_carrier((*raw)->native_socket());
       co_return over(std::move(*raw));
     }
     co_return failure;
@@ -45,18 +66,8 @@ class HttpsDialer final : public TransportDialer {
   // Nothing is sent yet: hello and first write leave together.
   Result<Authenticated> over(StreamPtr raw) {
     const auto seed = tls::draw_session_seed(std::time(nullptr));
-    const auto minted = tls::mint_session(bridge_.user, bridge_.public_key, seed);
-    const auto* der = minted.der.data();
-    const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(
-        d2i_SSL_SESSION(nullptr, &der, static_cast<long>(minted.der.size())), SSL_SESSION_free);
-    tls::SslPtr ssl(SSL_new(context_.get()), SSL_free);
-    if (!session || !ssl || SSL_set_tlsext_host_name(ssl.get(), names_.sni.c_str()) != 1 ||
-        SSL_set1_host(ssl.get(), names_.sni.c_str()) != 1 ||
-        SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(names_.alpn.data()),
-                            static_cast<unsigned>(names_.alpn.size())) != 0 ||
-        SSL_set_session(ssl.get(), session.get()) != 1)
-      return make_error_code(Errc::protocol);
-    SSL_set_connect_state(ssl.get());
+    auto ssl = make_connection(context_.get(), bridge_, names_, seed);
+    if (!ssl) return make_error_code(Errc::protocol);
     tls::TlsTuning tuning;
     tuning.must_resume = true;
     tuning.vary_records = true;
@@ -89,16 +100,12 @@ bool read_alpn(std::string_view text, std::string& wire) {
   return h2;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
-                                                     Dialer& tcp, std::string& why) {
+// What the link's parameters say; an error with its reason in `why`.
+Result<Names> read_names(const TransportSpec& spec, std::string& why) {
   const auto refuse = [&why](std::string text) {
     why = std::move(text);
     return make_error_code(Errc::bad_input);
   };
-  if (bridge.hosts.empty()) return refuse("the bridge has no address");
-  if (spec.port == 0) return refuse("https needs a port other than 0");
   const auto sni = spec.params.find("sni");
   if (sni == spec.params.end() || sni->second.empty())
     return refuse("https needs sni=, the name of the site the bridge shows to strangers");
@@ -110,8 +117,44 @@ Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, 
   const auto alpn = spec.params.find("alpn");
   if (!read_alpn(alpn == spec.params.end() ? "h2,http/1.1" : alpn->second, names.alpn))
     return refuse("https: alpn= must be a list with h2 in it, such as h2,http/1.1");
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
+                                                     Dialer& tcp, std::string& why) {
+  const auto refuse = [&why](std::string text) {
+    why = std::move(text);
+    return make_error_code(Errc::bad_input);
+  };
+  if (bridge.hosts.empty()) return refuse("the bridge has no address");
+  if (spec.port == 0) return refuse("https needs a port other than 0");
+  auto names = read_names(spec, why);
+  if (names.has_error()) return names.error();
   return std::unique_ptr<TransportDialer>(
-      std::make_unique<HttpsDialer>(spec.port, bridge, std::move(names), tcp));
+      std::make_unique<HttpsDialer>(spec.port, bridge, std::move(*names), tcp));
+}
+
+Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why) {
+  const auto names = read_names(spec, why);
+  if (names.has_error()) return names.error();
+  const auto context = make_hello_context(bridge.user);
+  const auto ssl = make_connection(context.get(), bridge, *names, tls::draw_session_seed(std::time(nullptr)));
+  why = "OpenSSL writes no hello";
+  if (!ssl) return make_error_code(Errc::protocol);
+  BIO* said = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), said);
+  std::size_t written = 0;
+  char* data = nullptr;
+  tls::ClientHello hello;
+  (void)SSL_write_early_data(ssl.get(), " ", 1, &written);
+  const auto size = static_cast<std::size_t>(BIO_get_mem_data(said, &data));
+  if (tls::parse_client_hello({reinterpret_cast<const std::uint8_t*>(data), size}, hello) !=
+      tls::HelloState::complete)
+    return make_error_code(Errc::protocol);
+  why.clear();
+  return tls::ja4(hello);
 }
 
 }  // namespace surang::https

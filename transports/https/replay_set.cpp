@@ -1,13 +1,11 @@
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
 
-#include "transports/core/user.hpp"
 #include "transports/https/https_acceptor.hpp"
+#include "transports/https/replay_journal.hpp"
 
 namespace surang::https {
 namespace {
@@ -23,103 +21,70 @@ struct NameHash {
   }
 };
 
-// Longer than any window of time in which a ticket is taken, whatever the clock does meanwhile.
+// Longer than any window of time in which a ticket is taken.
 constexpr std::int64_t kKeep = 900;
 constexpr std::size_t kShards = 16;
 constexpr std::size_t kPruneEvery = 256;
+constexpr std::size_t kFirstLook = 4096;
 
-struct Record {
-  Name name;
-  std::int64_t minted;
-};
-static_assert(sizeof(Record) == 24);
+struct Shard {
+  mutable std::mutex mutex;
+  std::unordered_map<Name, std::int64_t, NameHash> seen;
+  std::size_t until_prune = kPruneEvery;
+  // Tickets minted before may have been let in and forgotten: a clock that ran ahead and came back makes them
+  // young again.
+  std::int64_t forgotten = 0;
 
-// The names let in, one record each, appended before the connection is served. The first record is a mark.
-class Journal {
- public:
-  // What an earlier process let in; false when that cannot be told. No file at all is a first start.
-  bool open(const std::filesystem::path& path, std::vector<Record>& found) {
-    path_ = path;
-    std::error_code ec;
-    bool whole = !std::filesystem::exists(path, ec) && !ec;
-    if (std::ifstream in(path, std::ios::binary); in) {
-      Record record{};
-      const auto next = [&] { return bool(in.read(reinterpret_cast<char*>(&record), sizeof record)); };
-      whole = next() && record.name == kMark.name && record.minted == kMark.minted;
-      while (whole && next()) found.push_back(record);
-    }
-    if (!whole) found.clear();
-    return whole;
+  void prune(std::int64_t now) {
+    std::erase_if(seen, [this, now](const auto& entry) {
+      if (entry.second >= now - kKeep) return false;
+      forgotten = std::max(forgotten, entry.second + 1);
+      return true;
+    });
+    until_prune = std::max(kPruneEvery, seen.size());
   }
-
-  // Starts the file anew with what is still of interest.
-  void rewrite(const std::vector<Record>& records) {
-    file_.reset();
-    auto fresh = path_;
-    fresh += ".new";
-    File out(std::fopen(fresh.string().c_str(), "wb"), std::fclose);
-    bool good = out && put(out.get(), kMark);
-    for (const auto& record : records) good = good && put(out.get(), record);
-    good = good && std::fflush(out.get()) == 0;
-    std::error_code ec;
-    if (good) std::filesystem::rename(fresh, path_, ec);
-    if (!good || ec)
-      give_up();
-    else
-      file_ = std::move(out);
-    records_ = records.size();
-  }
-
-  void add(const Record& record) {
-    if (!file_) return;
-    ++records_;
-    if (!put(file_.get(), record) || std::fflush(file_.get()) != 0) give_up();
-  }
-
-  std::size_t records() const { return records_; }
-  bool active() const { return file_ != nullptr; }
-
- private:
-  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
-  static constexpr Record kMark{
-      {'s', 'u', 'r', 'a', 'n', 'g', ' ', 'r', 'e', 'p', 'l', 'a', 'y', 's', ' ', '1'}, 1};
-
-  static bool put(std::FILE* to, const Record& record) {
-    return std::fwrite(&record, sizeof record, 1, to) == 1;
-  }
-  // A journal with holes is worse than none: the next start must not trust it.
-  void give_up() {
-    file_.reset();
-    const File emptied(std::fopen(path_.string().c_str(), "wb"), std::fclose);
-  }
-
-  std::filesystem::path path_;
-  File file_{nullptr, std::fclose};
-  std::size_t records_ = 0;
 };
 
 }  // namespace
 
 struct ReplaySet::Impl {
-  struct Shard {
-    mutable std::mutex mutex;
-    std::unordered_map<Name, std::int64_t, NameHash> seen;
-    std::size_t until_prune = kPruneEvery;
-  };
   std::array<Shard, kShards> shards;
   std::mutex journal_mutex;
-  Journal journal;
-  std::int64_t not_before = 0;
+  ReplayJournal journal;
+  std::size_t next_look = kFirstLook;  // at so many records: is a rewrite worth it?
+  std::atomic<std::int64_t> not_before{0};
 
   Shard& shard_of(const Name& name) { return shards[name[15] % kShards]; }
 
-  std::vector<Record> all() const {
-    std::vector<Record> records;
+  // Of what was let in before not everything is known.
+  void distrust(std::int64_t now) { not_before = now; }
+
+  bool before_us(std::int64_t minted, std::int64_t now) {
+    // A clock that was far ahead then has been set right; else nobody would get in until it is that late.
+    if (not_before > now + kKeep) distrust(now);
+    return minted < not_before;
+  }
+
+  std::vector<ReplayRecord> all(std::int64_t& forgotten) const {
+    std::vector<ReplayRecord> records;
+    forgotten = not_before;
     for (const auto& shard : shards) {
       const std::lock_guard lock(shard.mutex);
+      forgotten = std::max(forgotten, shard.forgotten);
       for (const auto& [name, minted] : shard.seen) records.push_back({name, minted});
     }
     return records;
+  }
+
+  void write_down(const ReplayRecord& record) {
+    const std::lock_guard lock(journal_mutex);
+    journal.add(record);
+    if (!journal.active() || journal.records() < next_look) return;
+    std::int64_t forgotten = 0;
+    const auto records = all(forgotten);
+    if (records.size() * 4 < journal.records()) journal.rewrite(records, forgotten);
+    // A look copies the whole set: the next one is when it can have been worth it.
+    next_look = std::max(kFirstLook, 4 * records.size() + 1);
   }
 };
 
@@ -127,32 +92,37 @@ ReplaySet::ReplaySet(std::filesystem::path journal) : impl_(std::make_unique<Imp
   const auto now =
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch())
           .count();
-  std::vector<Record> found;
-  if (journal.empty() || !impl_->journal.open(journal, found)) impl_->not_before = now;
-  std::erase_if(found, [now](const auto& r) { return r.minted < now - kKeep; });
-  for (const auto& record : found) impl_->shard_of(record.name).seen.emplace(record.name, record.minted);
-  if (!journal.empty()) impl_->journal.rewrite(found);
+  if (journal.empty()) {
+    impl_->distrust(now);
+    return;
+  }
+  auto found = impl_->journal.open(journal);
+  if (!found.whole) {
+    // Records of a file that is not whole may be anything; those that can be true are kept.
+    std::erase_if(found.records, [now](const auto& r) { return r.minted > now + kKeep; });
+    found.forgotten = now;
+  }
+  impl_->distrust(found.forgotten);
+  for (const auto& record : found.records)
+    impl_->shard_of(record.name).seen.emplace(record.name, record.minted);
+  for (auto& shard : impl_->shards) shard.prune(now);
+  std::int64_t forgotten = 0;
+  const auto records = impl_->all(forgotten);
+  // Where we cannot write, a process before us could not either.
+  if (!impl_->journal.rewrite(records, forgotten)) impl_->distrust(now);
 }
 
 ReplaySet::~ReplaySet() = default;
 
 bool ReplaySet::insert(const std::array<std::uint8_t, 16>& key_name, std::int64_t minted, std::int64_t now) {
-  if (minted < impl_->not_before) return false;
+  if (impl_->before_us(minted, now)) return false;
   {
     auto& shard = impl_->shard_of(key_name);
     const std::lock_guard lock(shard.mutex);
-    if (--shard.until_prune == 0) {
-      std::erase_if(shard.seen, [now](const auto& entry) { return entry.second < now - kKeep; });
-      shard.until_prune = std::max(kPruneEvery, shard.seen.size());
-    }
-    if (!shard.seen.emplace(key_name, minted).second) return false;
+    if (--shard.until_prune == 0) shard.prune(now);
+    if (minted < shard.forgotten || !shard.seen.emplace(key_name, minted).second) return false;
   }
-  const std::lock_guard lock(impl_->journal_mutex);
-  impl_->journal.add({key_name, minted});
-  if (impl_->journal.active() && impl_->journal.records() > 4096) {
-    if (const auto records = impl_->all(); records.size() * 4 < impl_->journal.records())
-      impl_->journal.rewrite(records);
-  }
+  impl_->write_down({key_name, minted});
   return true;
 }
 

@@ -13,4 +13,10 @@ bool ask_for_bbr(int socket) {
   return setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name.data(), name.size()) == 0;
 }
 
+void tune_carrier(int socket) {
+  ask_for_bbr(socket);
+  constexpr int kUnsent = 128 * 1024;
+  setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof kUnsent);
+}
+
 }  // namespace surang

@@ -6,4 +6,6 @@ bool ask_for_bbr(int) {
   return false;
 }
 
+void tune_carrier(int) {}
+
 }  // namespace surang

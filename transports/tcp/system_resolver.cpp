@@ -101,6 +101,10 @@ struct Lookup {
 };
 
 void look_up_for(Lookup& lookup, const std::string& host) {
+  {
+    std::lock_guard lock(lookup.mutex);
+    if (!lookup.waiting) return;  // given up while it stood in the queue
+  }
   auto answer = look_up(host);
   std::lock_guard lock(lookup.mutex);
   if (!lookup.waiting) return;

@@ -119,7 +119,9 @@ struct Records {
       if (here < size) break;
     }
     bad = state == HelloState::not_tls;
-  }  // Where the first `size` bytes of the message end.
+  }
+
+  // Where the first `size` bytes of the message end.
   void find_end(std::size_t size, ClientHello& hello) const {
     for (const auto& p : pieces) {
       if (size > p.message_at + p.size) continue;
@@ -219,6 +221,7 @@ void read_message(Reader& in, const Records& records, ClientHello& hello) {
   while (in.ok() && !extensions.at_end()) {
     const auto type = extensions.u16();
     in.expect(hello.psk_identities.empty());  // it must be the last one
+    in.expect(hello.extensions.size() < kMaxExtensions);
     in.expect(std::find(hello.extensions.begin(), hello.extensions.end(), type) == hello.extensions.end());
     auto body = extensions.part(2, 0);
     if (!in.ok()) return;
@@ -300,14 +303,18 @@ HelloState parse_client_hello(std::span<const std::uint8_t> input, ClientHello& 
   if (records.message.size() >= 4)
     end = 4 +
           (std::size_t{records.message[1]} << 16 | std::size_t{records.message[2]} << 8 | records.message[3]);
+  std::span<const std::uint8_t> readable(records.message);
+  if (readable.size() < end && end <= kMaxClientHello)
+    readable = readable.first(std::min(readable.size(), kReadAtOnce));
   HelloState state = HelloState::complete;
   ClientHello found;
-  Reader in(records.message, end, state);
+  Reader in(readable, end, state);
   read_message(in, records, found);
   if (state == HelloState::need_more && (records.bad || input.size() >= kMaxClientHello))
     return HelloState::not_tls;
   if (state != HelloState::complete) return state;
   records.find_end(end, found);
+  found.record_version = static_cast<std::uint16_t>(input[1] << 8 | input[2]);
   found.message.assign(records.message.begin(), records.message.begin() + static_cast<std::ptrdiff_t>(end));
   hello = std::move(found);
   return state;

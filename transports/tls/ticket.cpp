@@ -17,6 +17,7 @@ using View = std::span<const std::uint8_t>;
 
 constexpr std::size_t kNameSize = 16, kIvSize = 16, kMacSize = 32, kBlock = 16;
 constexpr std::int64_t kLifetime = 7200;
+constexpr std::size_t kLongestAge = 7;  // of age_add as DER writes it
 
 struct TicketKeys {
   std::array<std::uint8_t, 32> encryption{}, mac{};
@@ -168,11 +169,12 @@ Bytes cbc(const std::array<std::uint8_t, 32>& key, View iv, View in, bool encryp
   return out;
 }
 
-// How much longer than needed a user's tickets are, so that their size is no mark of Surang.
-std::size_t filler_size(const UserKey& user) {
+// How much longer than needed tickets are, so that their size is no mark of Surang. It is the bridge's, not
+// the user's, as a site's tickets have one length for everybody; what age_add leaves over evens that out.
+std::size_t filler_size(const std::array<std::uint8_t, 32>& bridge_key, std::uint32_t age_add) {
   std::array<std::uint8_t, 1> shape{};
-  derive_key(user.secret, "ticket filler", shape);
-  return 16 + shape[0] % 80;
+  derive_key(bridge_key, "ticket filler", shape);
+  return 16 + shape[0] % 80 + kLongestAge - integer(age_add).size();
 }
 
 // HKDF-Expand-Label of 32 bytes (RFC 8446 7.1).
@@ -210,7 +212,7 @@ MintedSession mint_session(const UserKey& user, const std::array<std::uint8_t, 3
   std::copy(seed.name_salt.begin(), seed.name_salt.end(), name.begin() + 8);
   const auto key_name = name_block(bridge_key, name, true);
 
-  const auto plain = session_der(seed, nullptr, Bytes(filler_size(user)));
+  const auto plain = session_der(seed, nullptr, Bytes(filler_size(bridge_key, seed.age_add)));
   const auto sealed = cbc(keys.encryption, seed.iv, plain, true);
   if (sealed.empty()) throw std::runtime_error("AES-256 failed");
 
@@ -250,8 +252,8 @@ std::optional<OpenedTicket> open_ticket(View identity, const std::array<std::uin
 }
 
 bool binder_holds(const ClientHello& hello, const std::array<std::uint8_t, 32>& psk) {
-  if (hello.psk_binders.size() != 1 || hello.psk_binders[0].size() != kMacSize ||
-      hello.binders_at > hello.message.size())
+  if (hello.record_version != 0x0301 || hello.psk_binders.size() != 1 ||
+      hello.psk_binders[0].size() != kMacSize || hello.binders_at > hello.message.size())
     return false;
   const std::array<std::uint8_t, 32> no_salt{};
   const auto early_secret = hmac_sha256(no_salt, psk);

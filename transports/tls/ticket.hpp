@@ -32,7 +32,7 @@ struct MintedSession {
   std::vector<std::uint8_t> ticket;  ///< inside `der`
 };
 
-/// Pure: the same inputs give the same bytes.
+/// Pure: the same inputs give the same bytes. All tickets of a bridge have one length, as a site's have.
 MintedSession mint_session(const UserKey& user, const std::array<std::uint8_t, 32>& bridge_key,
                            const SessionSeed& seed);
 
@@ -52,7 +52,8 @@ std::optional<OpenedTicket> open_ticket(std::span<const std::uint8_t> identity,
                                         const UserDirectory& users);
 
 /// Whether who sent `hello` knew the ticket's pre-shared key (RFC 8446 4.2.11.2): true for exactly one
-/// identity whose binder is right. What OpenSSL would answer with an alert has to be known before.
+/// identity whose binder is right, in a record of the version that users write there, which no binder covers.
+/// What OpenSSL would answer with an alert has to be known before.
 bool binder_holds(const ClientHello& hello, const std::array<std::uint8_t, 32>& psk);
 
 /// Both ends' binding of one connection to its session.

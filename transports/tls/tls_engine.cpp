@@ -18,6 +18,8 @@ constexpr std::size_t kChunkOnWire = kChunk + kChunkSlack + 2048;
 // How much OpenSSL takes from the inner stream at once; given back when it has read it all.
 constexpr std::size_t kReadBuffer = 4 * (SSL3_RT_MAX_PLAIN_LENGTH + 256);
 constexpr int kVariedRecords = 12;
+// What encryption adds to a record's text: its type and a tag.
+constexpr std::size_t kRecordOverhead = 17;
 
 std::vector<Bytes>& spare_buffers() {
   thread_local std::vector<Bytes> spare;
@@ -107,7 +109,7 @@ bool Engine::finished() const {
 
 std::size_t Engine::early_room() const {
   if (early_ != Early::client_possible && early_ != Early::client_writing) return 0;
-  return early_limit_ - std::min(early_limit_, early_sent_.size());
+  return early_limit_ - std::min(early_limit_, early_used_ + kRecordOverhead);
 }
 
 Result<Engine::Step> Engine::step_handshake() {
@@ -149,19 +151,28 @@ Result<Engine::Step> Engine::finish_handshake() {
   const auto said = std::exchange(early_sent_, {});
   if (!said.empty()) {
     early_done_ = SSL_get_early_data_status(ssl_.get()) == SSL_EARLY_DATA_ACCEPTED;
-    std::size_t written = 0;
-    if (!early_done_ && SSL_write_ex(ssl_.get(), said.data(), said.size(), &written) != 1) return fail();
+    for (std::size_t at = 0; !early_done_ && at < said.size();) {
+      const auto again = write(said.data() + at, said.size() - at);
+      if (again.has_error()) return again.error();
+      at += *again;
+    }
   }
   return Step::done;
 }
 
-Result<void> Engine::write_early(const std::uint8_t* data, std::size_t size) {
-  ERR_clear_error();
-  std::size_t written = 0;
-  if (SSL_write_early_data(ssl_.get(), data, size, &written) != 1) return fail();
-  early_ = Early::client_writing;
-  early_sent_.insert(early_sent_.end(), data, data + size);
-  return Result<void>{};
+Result<std::size_t> Engine::write_early(const std::uint8_t* data, std::size_t size) {
+  std::size_t taken = 0;
+  while (taken < size && early_room() > 0) {
+    const auto n = std::min(early_room(), record_size(size - taken));
+    ERR_clear_error();
+    std::size_t written = 0;
+    if (SSL_write_early_data(ssl_.get(), data + taken, n, &written) != 1) return fail();
+    early_ = Early::client_writing;
+    early_used_ += n + kRecordOverhead;
+    taken += n;
+  }
+  early_sent_.insert(early_sent_.end(), data, data + taken);
+  return taken;
 }
 
 Result<std::size_t> Engine::write(const std::uint8_t* data, std::size_t size) {
@@ -169,7 +180,7 @@ Result<std::size_t> Engine::write(const std::uint8_t* data, std::size_t size) {
   if (size > kChunk + kChunkSlack) size = kChunk;
   std::size_t taken = 0;
   while (taken < size) {
-    const auto n = std::min(size - taken, varied_left_ > 0 ? varied_size() : size);
+    const auto n = record_size(size - taken);
     ERR_clear_error();
     std::size_t written = 0;
     const int r = finished() ? SSL_write_ex(ssl_.get(), data + taken, n, &written)
@@ -319,11 +330,13 @@ void Engine::push(const char* data, int size) {
   out_.insert(out_.end(), bytes, bytes + size);
 }
 
-std::size_t Engine::varied_size() {
+// How many of the bytes left go into the next SSL_write.
+std::size_t Engine::record_size(std::size_t left) {
+  if (varied_left_ == 0) return left;
   --varied_left_;
   std::uint16_t random = 0;
   RAND_bytes(reinterpret_cast<unsigned char*>(&random), sizeof random);
-  return 1150 + random % 2900;
+  return std::min<std::size_t>(left, 1150 + random % 2900);
 }
 
 }  // namespace surang::tls

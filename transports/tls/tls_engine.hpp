@@ -48,9 +48,10 @@ class Engine {
   bool can_write() const;
   bool finished() const;
 
-  /// Client: bytes that may still go as early data; 0 when none.
+  /// Client: bytes that may still go as early data in one more record; 0 when none.
   std::size_t early_room() const;
-  Result<void> write_early(const std::uint8_t* data, std::size_t size);
+  /// Encrypts from `data` what may go as early data; the bytes taken.
+  Result<std::size_t> write_early(const std::uint8_t* data, std::size_t size);
 
   /// Encrypts from `data` what is worth one write to the inner stream; the bytes taken.
   Result<std::size_t> write(const std::uint8_t* data, std::size_t size);
@@ -76,13 +77,14 @@ class Engine {
   Result<std::size_t> read_server_early_into(std::uint8_t* into, std::size_t size);
   Result<void> read_server_early();
   bool peek();
-  std::size_t varied_size();
+  std::size_t record_size(std::size_t left);
 
   Stream& inner_;
   SslPtr ssl_;
   TlsTuning tuning_;
   Early early_ = Early::none;
   std::size_t early_limit_ = 0;
+  std::size_t early_used_ = 0;   // of the limit, as a server counts that cannot decrypt what it skips
   Bytes early_sent_;             // to be said again if the server refuses it
   bool early_done_ = false;      // client: the server took the early data
   bool hello_answered_ = false;  // server: our flight is written

@@ -41,6 +41,8 @@ class TlsStreamImpl final : public TlsStream {
   bool early_data_accepted() const noexcept override { return engine_.early_accepted(); }
   std::string openssl_error() const override { return engine_.message(); }
 
+  int carrier_socket() const noexcept override { return inner_->carrier_socket(); }
+
   void close(bool abort) noexcept override {
     closed_ = true;
     inner_->close(abort);
@@ -71,9 +73,11 @@ class TlsStreamImpl final : public TlsStream {
     auto left = from.size();
     while (left > 0) {
       if (closed_) co_return make_error_code(Errc::closed);
-      auto taken = std::min(left, engine_.early_room());
-      if (taken > 0) {
-        if (const auto r = engine_.write_early(data, taken); r.has_error()) co_return r;
+      std::size_t taken = 0;
+      if (engine_.early_room() > 0) {
+        const auto r = engine_.write_early(data, left);
+        if (r.has_error()) co_return r.error();
+        taken = *r;
       } else {
         if (!engine_.can_write()) {
           const auto ready = co_await drive(&Engine::step_handshake);

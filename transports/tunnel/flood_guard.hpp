@@ -11,15 +11,16 @@ namespace surang::tunnel {
 
 class FloodGuard {
  public:
-  enum class Kind : std::uint8_t { reset, ping, settings, empty_data, useless };
-  static constexpr std::size_t kKinds = 5;
+  enum class Kind : std::uint8_t { reset, ping, settings, empty_data, useless, continuation };
+  static constexpr std::size_t kKinds = 6;
 
   struct Limits {  ///< a minute; 0: no limit
-    std::uint32_t resets = 0, pings = 0, settings = 0, empty_data = 0, useless = 0;
+    std::uint32_t resets = 0, pings = 0, settings = 0, empty_data = 0, useless = 0, continuations = 0;
   };
 
   explicit FloodGuard(const Limits& limits)
-      : limits_{limits.resets, limits.pings, limits.settings, limits.empty_data, limits.useless} {}
+      : limits_{limits.resets,     limits.pings,   limits.settings,
+                limits.empty_data, limits.useless, limits.continuations} {}
 
   /// False when this one is too many.
   bool admit(Kind kind, std::chrono::steady_clock::time_point now) {

@@ -104,9 +104,11 @@ struct H2Callbacks {
   }
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-    auto& header = self(user).header_;
-    header = {};
-    header.stream = frame->hd.stream_id;
+    H2Session& session = self(user);
+    session.header_ = {};
+    session.header_.stream = frame->hd.stream_id;
+    // nghttp2 knows the stream from now on, whatever becomes of its header.
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) ++session.active_;
     return 0;
   }
 
@@ -116,7 +118,7 @@ struct H2Callbacks {
     H2Session& session = self(user);
     session.header_.bytes += name_length + value_length + 32;  // RFC 9113 6.5.2
     if (session.header_.bytes > session.options_.max_header_bytes) {
-      if (session.options_.over_limit) ++*session.options_.over_limit;
+      if (session.options_.headers_refused) ++*session.options_.headers_refused;
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     session.received_header({reinterpret_cast<const char*>(name), name_length},
@@ -131,7 +133,7 @@ struct H2Callbacks {
   }
 
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame*, int error, void* user) {
-    auto* counter = self(user).options_.over_limit;
+    auto* counter = self(user).options_.streams_refused;
     if (error == NGHTTP2_ERR_REFUSED_STREAM && counter) ++*counter;
     return 0;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <charconv>
+#include <utility>
 
 #include "transports/tunnel/h2_session.hpp"
 #include "transports/tunnel/proxy_status.hpp"
@@ -11,17 +12,16 @@ namespace surang::tunnel {
 void H2Session::received(H2Stream* stream, std::int32_t id, std::span<const std::uint8_t> bytes) {
   const auto n = bytes.size();
   if (!stream) {  // closed at this end: what still comes has no reader
-    nghttp2_session_consume(h2_, id, n);
-    nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
+    give_back_session();
+    if (std::exchange(last_reset_, id) != id)
+      nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
     return;
   }
   stream->in_.append(bytes);
   // The session's window is given back at once, so that a stalled reader holds only its own stream.
-  if (unread_ < options_.max_unread)
-    nghttp2_session_consume_connection(h2_, n);
-  else
-    unconsumed_ += n;
+  if (unread_ >= options_.max_unread) unconsumed_ += n;
   unread_ += n;
+  give_back_session();
   for (auto* counter : options_.received)
     if (counter) counter->fetch_add(n, std::memory_order_relaxed);
   begin_round(n);
@@ -75,7 +75,6 @@ void H2Session::received_frame(const nghttp2_frame& frame) {
     std::unique_ptr<H2Stream> made(new H2Stream(*this, id, executor_, options_.stream_window));
     streams_.push_back(*made);
     nghttp2_session_set_stream_user_data(h2_, id, made.get());
-    ++active_;
     requests_.emplace_back(std::move(header_.request), std::move(made));
   }
   auto* stream = static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(h2_, id));
@@ -106,7 +105,12 @@ void H2Session::stream_closed(std::int32_t, std::uint32_t code, H2Stream* stream
 }
 
 void H2Session::flood(FloodGuard::Kind kind) {
-  if (!guard_.admit(kind, last_heard_)) flooded_ = true;
+  if (guard_.admit(kind, last_heard_) || std::exchange(flooded_, true)) return;
+  count_flood(kind);
+}
+
+void H2Session::count_flood(FloodGuard::Kind kind) {
+  if (options_.floods_cut) ++(*options_.floods_cut)[static_cast<std::size_t>(kind)];
 }
 
 void H2Session::resume(H2Stream& stream) noexcept {
@@ -124,10 +128,10 @@ void H2Session::consumed(H2Stream& stream, std::size_t n) noexcept {
   if (finished_) return;
   if (const auto late = std::min(n, unconsumed_); late > 0) {
     unconsumed_ -= late;
-    nghttp2_session_consume_connection(h2_, late);
+    give_back_session();
   }
   if (stream.in_nghttp2_ && !stream.remote_ended_) {
-    nghttp2_session_consume_stream(h2_, stream.id_, n);
+    give_back(stream);
     if (ping_sent_ != Clock::time_point{}) {
       if (std::exchange(stream.round_, round_) != round_) stream.consumed_ = 0;
       stream.consumed_ += static_cast<std::uint32_t>(n);
@@ -135,6 +139,22 @@ void H2Session::consumed(H2Stream& stream, std::size_t n) noexcept {
     }
   }
   if (nghttp2_session_want_write(h2_)) kick();
+}
+
+// Windows are given back an eighth at a time. nghttp2 alone waits for a half, and with two windows one inside
+// the other, each at its own point of its saw-tooth, the peer then stands still for much of every round trip.
+void H2Session::give_back_session() noexcept {
+  const auto due =
+      nghttp2_session_get_effective_recv_data_length(h2_) - static_cast<std::int32_t>(unconsumed_);
+  if (due >= static_cast<std::int32_t>(session_window_ / 8))
+    nghttp2_submit_window_update(h2_, NGHTTP2_FLAG_NONE, 0, due);
+}
+
+void H2Session::give_back(H2Stream& stream) noexcept {
+  const auto due = nghttp2_session_get_stream_effective_recv_data_length(h2_, stream.id_) -
+                   static_cast<std::int32_t>(stream.in_.size());
+  if (due >= static_cast<std::int32_t>(stream.window_ / 8))
+    nghttp2_submit_window_update(h2_, NGHTTP2_FLAG_NONE, stream.id_, due);
 }
 
 void H2Session::reset(H2Stream& stream) noexcept {
@@ -151,7 +171,7 @@ void H2Session::detach(H2Stream& stream, bool abort) noexcept {
   if (finished_) return;
   if (const auto late = std::min(unread, unconsumed_); late > 0) {
     unconsumed_ -= late;
-    nghttp2_session_consume_connection(h2_, late);
+    give_back_session();
   }
   if (!stream.in_nghttp2_) return;
   nghttp2_session_set_stream_user_data(h2_, stream.id_, nullptr);

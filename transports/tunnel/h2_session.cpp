@@ -120,7 +120,8 @@ asio::awaitable<void> H2Session::read_loop() {
         if (n.error() == Errc::would_block) break;
         co_return finish(n.error());
       }
-      if (*n == 0) co_return finish(active_ == 0 ? error_code() : error_code(asio::error::connection_reset));
+      if (*n == 0)
+        co_return finish(active_ == 0 || leaving() ? result_ : error_code(asio::error::connection_reset));
       if (!take_input({scratch.data(), *n})) co_return;
       // Let those who were given bytes take them before more come.
       if (*n >= ScratchBuffer::kSize / 4) co_await asio::post(executor_, asio::use_awaitable);
@@ -132,18 +133,19 @@ bool H2Session::take_input(std::span<const std::uint8_t> bytes) {
   if (finished_) return false;
   last_heard_ = Clock::now();
   heard_ = true;
-  unanswered_since_ = {};
-  if (muted_) return true;
+  unanswered_since_ = writing_ ? last_heard_ : Clock::time_point{};
+  answer_wanted_ = answer_wanted_ && writing_;
+  if (muted_ || leaving()) return true;
   const auto n = nghttp2_session_mem_recv(h2_, bytes.data(), bytes.size());
   if (n < 0) {
     const bool flooded = n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
-    if (flooded && options_.floods_cut) ++*options_.floods_cut;
+    if (flooded)
+      count_flood(n == NGHTTP2_ERR_FLOODED ? FloodGuard::Kind::useless : FloodGuard::Kind::continuation);
     finish(make_error_code(flooded ? Errc::limit : Errc::protocol));
     return false;
   }
   if (flooded_ && result_ != Errc::limit) {
     result_ = make_error_code(Errc::limit);
-    if (options_.floods_cut) ++*options_.floods_cut;
     nghttp2_session_terminate_session(h2_, NGHTTP2_ENHANCE_YOUR_CALM);
   }
   hand_over_requests();
@@ -181,7 +183,7 @@ asio::awaitable<void> H2Session::write_loop() {
     if (finished_) co_return;
     const bool silent = held_ || muted_;
     if (silent || !nghttp2_session_want_write(h2_)) {
-      if (ending_ && !silent) co_return finish(result_);
+      if (ending_ && !silent) co_return co_await say_farewell();
       co_await write_wanted_.wait(executor_);
       continue;
     }
@@ -199,25 +201,38 @@ asio::awaitable<void> H2Session::write_loop() {
     end_if_drained();
     end_if_given_up();
     if (batch.size == 0) {
-      if (ending_) co_return finish(result_);
+      if (ending_) co_return co_await say_farewell();
       co_await write_wanted_.wait(executor_);
       continue;
     }
-    if (batch.wants_answer && unanswered_since_ == Clock::time_point{}) unanswered_since_ = Clock::now();
+    answer_wanted_ |= batch.wants_answer;
+    if (unanswered_since_ == Clock::time_point{}) unanswered_since_ = Clock::now();
+    writing_ = true;
     const auto written = co_await transport_->write_all(asio::buffer(batch.memory.get(), batch.size));
+    writing_ = false;
+    if (!answer_wanted_) unanswered_since_ = {};
     if (!written) co_return finish(written.error());
     if (batch.full()) co_await asio::post(executor_, asio::use_awaitable);
   }
+}
+
+// A connection that is closed while the peer's bytes are unread is reset, and the reset overtakes what we
+// said last: end our direction and hear the peer out.
+asio::awaitable<void> H2Session::say_farewell() {
+  if (result_) co_return finish(result_);
+  leaving_ = Clock::now();
+  watch_.cancel();
+  (void)co_await transport_->shutdown_write();
 }
 
 void H2Session::finish(error_code why) noexcept {
   if (finished_) return;
   finished_ = true;
   result_ = why;
-  const bool late = why == Errc::timed_out;
-  const error_code of_streams = late                          ? make_error_code(Errc::timed_out)
-                                : !heard_ && !options_.server ? make_error_code(Errc::no_route)
-                                                              : error_code(asio::error::connection_reset);
+  // To a client a lost session says nothing about the site: only RST_STREAM is the site's own reset.
+  const error_code of_streams = why == Errc::timed_out ? make_error_code(Errc::timed_out)
+                                : !options_.server     ? make_error_code(Errc::no_route)
+                                                       : error_code(asio::error::connection_reset);
   for (auto& stream : streams_) stream.fail(of_streams);
   transport_->close(why.failed());
   watch_.cancel();
@@ -291,6 +306,8 @@ void H2Session::answer(H2Stream& stream, int status, std::string_view proxy_stat
 bool H2Session::usable() const noexcept {
   if (finished_ || draining_ || ending_) return false;
   const auto limit = nghttp2_session_get_remote_settings(h2_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  // Where so much waits to be read the peer may send nothing more; another session is not held up by it.
+  if (unread_ >= options_.max_unread) return false;
   return active_ < limit && nghttp2_session_check_request_allowed(h2_);
 }
 

@@ -51,8 +51,9 @@ struct H2Options {
   bool hold_output = false;  ///< server: nothing leaves before release()
   /// Payload bytes are added to these as they pass; null where unused.
   std::array<std::atomic<std::uint64_t>*, 2> received{}, sent{};
-  std::atomic<std::uint64_t>* over_limit = nullptr;  ///< refused streams and header blocks
-  std::atomic<std::uint64_t>* floods_cut = nullptr;
+  std::atomic<std::uint64_t>* streams_refused = nullptr;
+  std::atomic<std::uint64_t>* headers_refused = nullptr;
+  std::array<std::atomic<std::uint64_t>, FloodGuard::kKinds>* floods_cut = nullptr;
 };
 
 /// What a session tells its owner, from its own executor; never while nghttp2 runs.
@@ -84,9 +85,10 @@ class H2Session {
   /// Round trip of a PING; an error when the session ends first.
   asio::awaitable<Result<std::chrono::microseconds>> ping();
 
-  void drain();    ///< GOAWAY; run() ends with the last stream
-  void release();  ///< server: output may flow
-  void mute();     ///< server: never say anything; read and discard until the idle limit
+  void drain();  ///< GOAWAY; run() ends with the last stream
+  void abandon() noexcept { finish(make_error_code(Errc::timed_out)); }  ///< the peer is known to be gone
+  void release();                                                        ///< server: output may flow
+  void mute();  ///< server: never say anything; read and discard until the idle limit
 
   bool usable() const noexcept;  ///< client: takes another stream
   bool heard() const noexcept { return heard_; }
@@ -115,18 +117,23 @@ class H2Session {
   asio::awaitable<void> read_loop();
   asio::awaitable<void> write_loop();
   asio::awaitable<void> watch_loop();
+  asio::awaitable<void> say_farewell();
   bool take_input(std::span<const std::uint8_t> bytes);  // false: finished
   void hand_over_requests();
   void finish(error_code why) noexcept;
   void kick() noexcept { write_wanted_.notify(); }
   void end_if_drained();
   void end_if_given_up();
+  bool leaving() const noexcept { return leaving_ != Clock::time_point{}; }
+  void note_progress(Clock::time_point now);
   Clock::duration tick() const noexcept;
   void check_limits(Clock::time_point now);
 
   // For H2Stream.
   void resume(H2Stream& stream) noexcept;
   void consumed(H2Stream& stream, std::size_t n) noexcept;
+  void give_back(H2Stream& stream) noexcept;
+  void give_back_session() noexcept;
   void reset(H2Stream& stream) noexcept;
   void detach(H2Stream& stream, bool abort) noexcept;
   void answer(H2Stream& stream, int status, std::string_view proxy_status, bool keep_open);
@@ -137,6 +144,7 @@ class H2Session {
   void received_header(std::string_view name, std::string_view value, bool server_request);
   void stream_closed(std::int32_t id, std::uint32_t code, H2Stream* stream);
   void flood(FloodGuard::Kind kind);
+  void count_flood(FloodGuard::Kind kind);
   void grow(H2Stream& stream) noexcept;
   void begin_round(std::size_t n);
   bool send_ping();
@@ -157,13 +165,16 @@ class H2Session {
   asio::steady_timer coalesce_, watch_;
   std::size_t active_ = 0;  // streams that nghttp2 knows
   std::size_t unread_ = 0, unconsumed_ = 0;
+  std::int32_t last_reset_ = 0;
   std::uint32_t session_window_;
   std::uint32_t pads_left_, pad_low_ = 0, pad_high_ = 0;
 
   Clock::time_point started_, last_heard_, idle_since_;
-  Clock::time_point unanswered_since_{};  // first write since the peer was heard; zero: none
+  Clock::time_point unanswered_since_{};  // the peer owes a sign: an answer, or room for a write; zero: no
   Clock::time_point ping_sent_{};         // zero: none outstanding
+  Clock::time_point leaving_{};           // when all was said; what still comes is not for us; zero: not yet
   std::uint64_t ping_number_ = 0;
+  std::uint64_t acknowledged_ = 0;  // bytes by the carrier's kernel, at the last look
   std::uint32_t round_ = 0;
   std::size_t round_received_ = 0;
   double ping_tokens_ = 20;
@@ -173,7 +184,10 @@ class H2Session {
   error_code result_;
   bool finished_ = false, draining_ = false, goaway_due_ = false, ending_ = false, muted_ = false;
   bool held_, heard_ = false, flushed_ = false, first_data_ = false, flooded_ = false;
-  bool introduced_ = false;  // client: a request has left, and with it the proof
+  bool answer_wanted_ = false;  // something that was sent since the peer was heard has an answer
+  bool writing_ = false;        // the transport holds what the writer gave it
+  bool goaway_said_ = false;    // server: the one with the real id
+  bool introduced_ = false;     // client: a request has left, and with it the proof
 };
 
 }  // namespace surang::tunnel

@@ -100,6 +100,7 @@ void H2Stream::refuse(int status, std::string_view proxy_status) {
 
 asio::awaitable<Result<void>> H2Stream::wait_broken() {
   while (!closed_ && !error_) co_await writable_.wait(executor_);
+  if (error_) co_return error_;
   co_return Result<void>{};
 }
 

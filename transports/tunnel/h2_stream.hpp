@@ -23,14 +23,12 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override;
   asio::awaitable<Result<void>> shutdown_write() override;
   void close(bool abort = false) noexcept override;
+  asio::awaitable<Result<void>> wait_broken() override;
 
   /// Server: answers the CONNECT with 200; before that nothing may be written.
   void accept();
   /// Server: answers with an error status and `proxy_status` (when not empty), and closes.
   void refuse(int status, std::string_view proxy_status);
-  /// Returns when the stream cannot carry anything any more (reset, session gone). Not while a write is
-  /// pending.
-  asio::awaitable<Result<void>> wait_broken();
 
  private:
   friend class H2Session;

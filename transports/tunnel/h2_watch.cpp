@@ -5,14 +5,17 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+#include <utility>
 
+#include "transports/tcp/tcp_info.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
 namespace surang::tunnel {
 namespace {
 
 constexpr double kPingBurst = 20, kPingsPerSecond = 2;
-constexpr std::size_t kBulk = 128 * 1024;  // a round trip is measured after so many bytes
+constexpr auto kFarewell = std::chrono::seconds(5);  // for the peer to end its direction after ours
+constexpr std::size_t kBulk = 128 * 1024;            // a round trip is measured after so many bytes
 
 }  // namespace
 
@@ -51,6 +54,7 @@ void H2Session::begin_round(std::size_t n) {
 
 void H2Session::grow(H2Stream& stream) noexcept {
   if (stream.window_ >= options_.max_stream_window || stream.consumed_ / 2 * 3 < stream.window_) return;
+  if (unread_ > options_.max_unread / 4) return;  // enough has been let ahead already
   stream.window_ = std::min(stream.window_ * 2, options_.max_stream_window);
   stream.consumed_ = 0;
   nghttp2_session_set_local_window_size(h2_, NGHTTP2_FLAG_NONE, stream.id_,
@@ -86,25 +90,40 @@ void H2Session::drain() {
 }
 
 void H2Session::end_if_drained() {
-  if (!draining_ || finished_ || active_ > 0 || ending_) return;
-  if (options_.server && !goaway_due_ && !held_ && !muted_) return;
-  if (held_ || muted_) return finish({});
-  ending_ = true;
-  nghttp2_submit_goaway(h2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2_),
-                        NGHTTP2_NO_ERROR, nullptr, 0);
+  if (!draining_ || finished_ || ending_) return;
+  if (held_ || muted_) {
+    if (active_ == 0) finish({});
+    return;
+  }
+  if (options_.server ? !goaway_due_ : active_ > 0) return;
+  if (!std::exchange(goaway_said_, true))
+    nghttp2_submit_goaway(h2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2_),
+                          NGHTTP2_NO_ERROR, nullptr, 0);
+  ending_ = active_ == 0;
   kick();
+}
+
+// Bytes that the peer's kernel takes are a sign of life, too: on a slow way ours stand in a queue for long.
+void H2Session::note_progress(Clock::time_point now) {
+  if (unanswered_since_ == Clock::time_point{}) return;
+  const auto info = tcp_info(transport_->carrier_socket());
+  if (info && std::exchange(acknowledged_, info->bytes_acked) != info->bytes_acked) unanswered_since_ = now;
 }
 
 H2Session::Clock::duration H2Session::tick() const noexcept {
   using namespace std::chrono_literals;
   Clock::duration wait = 1s;
-  const bool quiet = !options_.server && active_ == 0 && heard_ && unanswered_since_ == Clock::time_point{};
+  const bool quiet =
+      !options_.server && active_ == 0 && heard_ && !leaving() && unanswered_since_ == Clock::time_point{};
   if (quiet && lingering_.empty() && ping_sent_ == Clock::time_point{}) {
     wait = idle_since_ + options_.idle_limit - Clock::now();
     return std::max<Clock::duration>(wait, 1ms);
   }
   wait = std::min({wait, options_.dead_peer_limit / 8, options_.idle_limit / 4, options_.first_sign_limit / 8,
                    options_.keep_alive / 4, options_.linger / 4});
+  if (leaving()) wait = std::min(wait, leaving_ + kFarewell - Clock::now());
+  if (unanswered_since_ != Clock::time_point{})
+    wait = std::min(wait, unanswered_since_ + options_.dead_peer_limit - Clock::now());
   return std::max<Clock::duration>(wait, 1ms);
 }
 
@@ -122,6 +141,11 @@ asio::awaitable<void> H2Session::watch_loop() {
 void H2Session::check_limits(Clock::time_point now) {
   if (observer_) observer_->on_tick();
   if (finished_) return;
+  if (leaving()) {
+    if (now - leaving_ >= kFarewell) finish(result_);
+    return;
+  }
+  note_progress(now);
   if (!heard_ && now - started_ >= options_.first_sign_limit) return finish(make_error_code(Errc::timed_out));
   const bool pinging = ping_sent_ != Clock::time_point{};
   if (unanswered_since_ != Clock::time_point{}) {

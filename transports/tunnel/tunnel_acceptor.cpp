@@ -25,14 +25,16 @@ H2Options options_of(const ServeLimits& limits, ServeCounters& counters,
                     .pings = limits.max_pings_per_minute,
                     .settings = 60,
                     .empty_data = 1000,
-                    .useless = 10000};
+                    .useless = 10000,
+                    .continuations = 0};  // nghttp2 itself bounds those
   options.dead_peer_limit = std::chrono::seconds(30);
   options.keep_alive = std::chrono::seconds(60);
   options.idle_limit = limits.idle_session_limit;
   options.received = {&counters.bytes_up, &user_bytes};
   options.sent = {&counters.bytes_down, &user_bytes};
-  options.over_limit = &counters.refused_limit;
-  options.floods_cut = &counters.refused_flood;
+  options.streams_refused = &counters.refused_streams;
+  options.headers_refused = &counters.refused_headers;
+  options.floods_cut = &counters.floods;
   return options;
 }
 
@@ -78,7 +80,7 @@ class Server final : public H2Observer {
     // A stream that is reset ends here only when its egress has unwound; so this bounds what resets can
     // start.
     if (tasks_.size() >= 2 * std::size_t{limits_.max_streams}) {
-      ++counters_.refused_limit;
+      ++counters_.refused_streams;
       return;
     }
     if (request.method != "CONNECT") return stream->refuse(405, {});

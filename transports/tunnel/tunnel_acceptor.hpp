@@ -8,6 +8,7 @@
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
+#include "transports/tunnel/flood_guard.hpp"
 
 namespace surang::tunnel {
 
@@ -23,7 +24,8 @@ struct ServeLimits {
 /// Shared by all sessions of a bridge (or of a user); thread safe.
 struct ServeCounters {
   std::atomic<std::uint64_t> sessions{0}, streams{0}, bytes_up{0}, bytes_down{0};
-  std::atomic<std::uint64_t> refused_proof{0}, refused_limit{0}, refused_flood{0}, refused_destination{0};
+  std::atomic<std::uint64_t> refused_proof{0}, refused_streams{0}, refused_headers{0}, refused_destination{0};
+  std::array<std::atomic<std::uint64_t>, FloodGuard::kKinds> floods{};  ///< sessions cut, by FloodGuard::Kind
 };
 
 /// Serves until the session ends, fails, or the calling coroutine is cancelled (which closes everything of

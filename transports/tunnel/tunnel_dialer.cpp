@@ -164,6 +164,10 @@ void TunnelDialer::retire() {
   if (auto* session = std::exchange(impl_->state->current, nullptr)) session->drain();
 }
 
+void TunnelDialer::abandon() {
+  if (auto* session = std::exchange(impl_->state->current, nullptr)) session->abandon();
+}
+
 asio::awaitable<void> TunnelDialer::close() {
   impl_->state->closed = true;
   impl_->tasks.cancel();

@@ -45,6 +45,8 @@ class TunnelDialer : public Dialer {
   TunnelStatus status() const;
   /// Lets open streams end, takes no new ones on the present session (network change, better transport).
   void retire();
+  /// Ends the present session at once: it is known to be dead. Its streams fail with Errc::timed_out.
+  void abandon();
   asio::awaitable<void> close();
 
  private:

@@ -83,9 +83,38 @@ TEST_CASE("a cover site speaks TLS 1.3 with X25519 and HTTP/2") {
   });
 }
 
+TEST_CASE("a site whose tickets allow early data comes before a nearer one whose do not") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Sites dialer(io);
+    const auto early = test::make_tls_server("good.test", 16384);
+    const auto plain = test::make_tls_server("good.test");
+    const auto none = test::make_tls_server("good.test");
+    SSL_CTX_set_num_tickets(none.context.get(), 0);
+    std::vector<Endpoint> sites{{"good.test", 443}};
+    dialer.contexts["good.test"] = early.context;
+    const auto good = co_await try_covers(sites, dialer, test::make_tls_client(early.certificate_pem), 20s);
+    CHECK(good[0].flaw == "");
+    CHECK(good[0].remark == "");
+    for (const auto* server : {&plain, &none}) {
+      dialer.contexts["good.test"] = server->context;
+      const auto other =
+          co_await try_covers(sites, dialer, test::make_tls_client(server->certificate_pem), 20s);
+      CHECK(other[0].flaw == "");
+      CHECK(other[0].remark == "gives no tickets for early data, which our users' connections show");
+      CHECK(best_cover(other)->site.host() == "good.test");  // still usable
+      auto both = other;
+      both[0].took = 0ms;
+      both.push_back(good[0]);
+      both[1].took = 5s;
+      CHECK(best_cover(both)->remark == "");
+    }
+  });
+}
+
 TEST_CASE("the nearest site wins") {
-  const std::vector<CoverTrial> trials{
-      {{"a.test", 443}, 30ms, ""}, {{"b.test", 443}, 10ms, "no HTTP/2"}, {{"c.test", 443}, 20ms, ""}};
+  const std::vector<CoverTrial> trials{{{"a.test", 443}, 30ms, "", ""},
+                                       {{"b.test", 443}, 10ms, "no HTTP/2", ""},
+                                       {{"c.test", 443}, 20ms, "", ""}};
   CHECK(best_cover(trials)->site.host() == "c.test");
   CHECK(!best_cover({}));
 }

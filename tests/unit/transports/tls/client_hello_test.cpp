@@ -120,6 +120,66 @@ TEST_CASE("a hello is bounded and its lists fit into each other") {
   CHECK(parse(recut(framed, 1)) == HelloState::not_tls);
 }
 
+namespace {
+
+// A hello with `count` empty extensions of different types.
+Bytes with_extensions(std::size_t count) {
+  Bytes body{3, 3};
+  body.resize(2 + 32, 7);
+  body.insert(body.end(), {0, 0, 2, 0x13, 1, 1, 0});
+  body.insert(body.end(), {static_cast<std::uint8_t>(4 * count >> 8), static_cast<std::uint8_t>(4 * count)});
+  for (std::size_t i = 0; i < count; ++i)
+    body.insert(body.end(), {static_cast<std::uint8_t>(0x80 + (i >> 8)), static_cast<std::uint8_t>(i), 0, 0});
+  Bytes message{1, 0, static_cast<std::uint8_t>(body.size() >> 8), static_cast<std::uint8_t>(body.size())};
+  message.insert(message.end(), body.begin(), body.end());
+  Bytes record{22, 3, 1, static_cast<std::uint8_t>(message.size() >> 8),
+               static_cast<std::uint8_t>(message.size())};
+  record.insert(record.end(), message.begin(), message.end());
+  return record;
+}
+
+}  // namespace
+
+TEST_CASE("a hello has so many extensions and no more, and none twice") {
+  ClientHello hello;
+  REQUIRE(parse_client_hello(with_extensions(kMaxExtensions), hello) == HelloState::complete);
+  CHECK(hello.extensions.size() == kMaxExtensions);
+  CHECK(hello.record_version == 0x0301);
+  CHECK(parse(with_extensions(kMaxExtensions + 1)) == HelloState::not_tls);
+  CHECK(parse(with_extensions(4000)) == HelloState::not_tls);
+  // Said at the first one too many, long before the end.
+  const auto many = with_extensions(4000);
+  CHECK(parse(Bytes(many.begin(), many.begin() + 400)) == HelloState::not_tls);
+  auto twice = with_extensions(3);
+  twice[twice.size() - 3] = 0;
+  CHECK(parse(twice) == HelloState::not_tls);
+}
+
+TEST_CASE("a long hello is read when it is whole, what is wrong in its first bytes at once") {
+  // One suite list of 5000 bytes, and an impossible byte: a compression list of none.
+  Bytes hello{22, 3, 1, 0x13, 0xb5, 1, 0, 0x13, 0xb1, 3, 3};
+  hello.resize(hello.size() + 32, 9);
+  hello.insert(hello.end(), {0, 0x13, 0x88});
+  hello.resize(hello.size() + 5000, 0x13);
+  auto bad = hello;
+  hello.insert(hello.end(), {1, 0, 0, 0});
+  bad.insert(bad.end(), {0, 0, 0, 0});
+  REQUIRE(hello.size() == 5 + 0x13b5);
+  CHECK(parse(hello) == HelloState::complete);
+  CHECK(parse(bad) == HelloState::not_tls);
+  for (const std::size_t n : {std::size_t{100}, kReadAtOnce, kReadAtOnce + 10, hello.size() - 1})
+    CHECK(parse(Bytes(hello.begin(), hello.begin() + static_cast<std::ptrdiff_t>(n))) ==
+          HelloState::need_more);
+  auto early = hello;
+  early[43] = 33;  // a session id of 33 bytes
+  CHECK(parse(Bytes(early.begin(), early.begin() + 44)) == HelloState::not_tls);
+  CHECK(parse(Bytes(early.begin(), early.end() - 1)) == HelloState::not_tls);
+  // A second record that is none of a handshake is seen even behind.
+  auto cut = recut(hello, 3000);
+  cut[5 + 3000] = 21;
+  CHECK(parse(Bytes(cut.begin(), cut.begin() + 5 + 3001)) == HelloState::not_tls);
+}
+
 TEST_CASE("JA4 agrees with its published example") {
   // Chrome, from the JA4 specification; GREASE in every list.
   ClientHello hello;
