@@ -1,6 +1,5 @@
 #include "client/app.hpp"
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -21,6 +20,7 @@
 #include "client/session.hpp"
 #include "config/client_config.hpp"
 #include "config/private_file.hpp"
+#include "transports/core/process.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
@@ -53,6 +53,13 @@ void set_log_level(const std::string& level) {
   spdlog::set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
 }
 
+// `why`, of a host however it was written: "X.com", "x.com.", "x.com:443".
+boost::json::object why_of(Router& router, const std::string& host) {
+  const auto to = Endpoint::parse(host, 443);
+  if (to) return router.why(to->host());
+  return {{"host", host}, {"error", "no host name"}, {"text", host + " is not a host name or address."}};
+}
+
 // Whether a Router made for the one does for the other; rules and bridges are changed in it.
 bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b) {
   return a.doh == b.doh && a.on_tunnel_down == b.on_tunnel_down && a.extra_ca_file == b.extra_ca_file &&
@@ -77,6 +84,7 @@ class App {
   int open_control();
   int open_listeners();
   void use(const config::ClientOptions& options);
+  bool any_usable(const std::vector<config::ShareLink>& bridges);
   boost::json::object reload();
 
   asio::awaitable<void> live();
@@ -97,7 +105,7 @@ class App {
   BridgePool pool_;
   RoutingSwitch routing_{io_.get_executor()};
   bool tunnel_ = false;  // the present Router has one
-  SelfGuard guard_;
+  SelfGuard guard_{io_.get_executor()};
   SessionContext sessions_{routing_, guard_, nullptr, {}};
   ControlServer control_{io_.get_executor()};
   std::vector<std::unique_ptr<LocalListener>> listeners_;
@@ -138,23 +146,36 @@ int App::open_listeners() {
   return kUnavailable;
 }
 
+// Whether the pool will have a lane for any of them.
+bool App::any_usable(const std::vector<config::ShareLink>& bridges) {
+  std::string ignored;
+  for (const auto& bridge : bridges)
+    for (const auto& spec : bridge.transports)
+      if (make_transport_dialer(spec, bridge.bridge, tcp_, ignored)) return true;
+  return false;
+}
+
 // Takes options over, whole. What needs no new Router is changed in the old one.
 void App::use(const config::ClientOptions& options) {
   const bool first = !sessions_.options;
+  const bool tunnel = any_usable(options.bridges);
+  // Made before anything changes, so that what throws here leaves all as it was.
+  std::shared_ptr<Router> router;
+  if (first || tunnel_ != tunnel || !same_routing(options, options_))
+    router = std::make_shared<Router>(io_.get_executor(), options, tunnel ? &pool_ : nullptr, store_,
+                                      [this](const asio::ip::address& address, std::uint16_t port) {
+                                        return guard_.is_self(address, port);
+                                      });
   auto session_options = std::make_shared<SessionOptions>();
   session_options->credentials = options.auth;
   sessions_.options = std::move(session_options);
   set_log_level(options.log_level);
   for (const auto& problem : pool_.set_bridges(options.bridges)) spdlog::warn("{}", problem);
-  if (first || tunnel_ == pool_.empty() || !same_routing(options, options_)) {
-    tunnel_ = !pool_.empty();
-    routing_.set(std::make_shared<Router>(io_.get_executor(), options, tunnel_ ? &pool_ : nullptr, store_,
-                                          [this](const asio::ip::address& address, std::uint16_t port) {
-                                            return guard_.is_self(address, port);
-                                          }));
-  } else {
+  tunnel_ = tunnel;
+  if (router)
+    routing_.set(std::move(router));
+  else
     routing_.current().set_rules(options.rules);
-  }
   if (!first && options.listen != options_.listen)
     spdlog::warn("`listen` has changed: restart Surang to listen there");
   if (!first && options.state_dir != options_.state_dir)
@@ -167,12 +188,18 @@ void App::use(const config::ClientOptions& options) {
 }
 
 boost::json::object App::reload() {
-  auto loaded = load_config(file_);
-  if (loaded.status != kOk) {
-    spdlog::error("not reloaded: {}", loaded.why);
-    return {{"ok", false}, {"error", loaded.why}};
+  const auto refuse = [](const std::string& why) -> boost::json::object {
+    spdlog::error("not reloaded: {}", why);
+    return {{"ok", false}, {"error", why}};
+  };
+  // A file that has gone is not an empty one: its bridges, rules and password stay in force.
+  auto loaded = load_config(file_, WhenMissing::refuse);
+  if (loaded.status != kOk) return refuse(loaded.why);
+  try {
+    use(loaded.options);
+  } catch (const std::exception& e) {
+    return refuse(e.what());
   }
-  use(loaded.options);
   spdlog::info("reloaded {}: {} bridge(s), {} rule(s)", file_.string(), options_.bridges.size(),
                options_.rules.size());
   return {{"ok", true}, {"bridges", options_.bridges.size()}, {"rules", options_.rules.size()}};
@@ -196,7 +223,7 @@ asio::awaitable<ControlAnswer> App::answer(ControlRequest request) {
   if (request.path == "/status") {
     out.body = status_json(facts());
   } else if (request.path == "/why") {
-    out.body = routing_.current().why(host);
+    out.body = why_of(routing_.current(), host);
   } else if (request.path == "/check") {
     const auto router = routing_.hold();
     auto result = co_await router->check(host);
@@ -269,7 +296,7 @@ int App::run() {
 
 }  // namespace
 
-LoadedConfig load_config(const std::filesystem::path& file) {
+LoadedConfig load_config(const std::filesystem::path& file, WhenMissing missing) {
   LoadedConfig loaded;
   auto options = config::load_client_config(file, loaded.why);
   if (options) {
@@ -277,7 +304,8 @@ LoadedConfig load_config(const std::filesystem::path& file) {
     return loaded;
   }
   const auto& e = options.error();
-  if (e == std::errc::no_such_file_or_directory && file == config::default_client_config_path()) {
+  const bool default_file = file == config::default_client_config_path();
+  if (e == std::errc::no_such_file_or_directory && default_file && missing == WhenMissing::use_defaults) {
     loaded.options = config::default_client_options();
     return loaded;
   }
@@ -287,7 +315,6 @@ LoadedConfig load_config(const std::filesystem::path& file) {
 }
 
 int run_client(const std::filesystem::path& config_file, config::ClientOptions options) {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("surang"));
   spdlog::set_pattern("%Y-%m-%d %H:%M:%S %^%l%$ %v");
   set_log_level(options.log_level);
   prepare_process();
@@ -324,7 +351,7 @@ boost::json::object ask_offline(const config::ClientOptions& options, const std:
       auto result = co_await r.check(h);
       into = std::move(result);
     } else {
-      into = r.why(h);
+      into = why_of(r, h);
     }
     co_await r.stop();
     co_await p.stop();

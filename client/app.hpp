@@ -19,10 +19,11 @@ struct LoadedConfig {
   std::string why;  ///< one sentence, when status is not kOk
   config::ClientOptions options;
 };
-/// The file, or the defaults when it is the default one and there is none.
-LoadedConfig load_config(const std::filesystem::path& file);
+/// What becomes of a default file that is not there; any other must be.
+enum class WhenMissing { use_defaults, refuse };
+LoadedConfig load_config(const std::filesystem::path& file, WhenMissing missing = WhenMissing::use_defaults);
 
-/// Runs until a signal ends it. Returns an ExitCode.
+/// Runs until a signal ends it, and logs to spdlog's default logger. Returns an ExitCode.
 int run_client(const std::filesystem::path& config_file, config::ClientOptions options);
 
 /// Answers `why` and `check` from the store, without a running client. The answer as Router gives it.

@@ -65,7 +65,7 @@ asio::awaitable<void> Browser::until_gone(std::chrono::steady_clock::duration gr
     const auto n = co_await read_more();
     if (!n) co_return;
   }
-  co_await sleep_for(ended ? grace : std::chrono::hours(24));
+  co_await sleep_for(ended ? grace : kForEver);
 }
 
 }  // namespace surang::client

@@ -1,11 +1,15 @@
 // The browser's side of a connection: its Stream and what has been read from it ahead of its use.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "transports/core/stream.hpp"
 
 namespace surang::client {
+
+/// A grace that does not end: something else tells when to stop.
+inline constexpr std::chrono::hours kForEver{24 * 365};
 
 struct Browser {
   StreamPtr stream;

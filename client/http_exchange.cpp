@@ -1,18 +1,41 @@
 #include "client/http_exchange.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace surang::client::session {
 namespace {
 
-// A browser that ended its direction may still be reading.
-constexpr std::chrono::seconds kHalfClosedGrace{60};
+using Clock = std::chrono::steady_clock;
+
+// Returns when nothing has moved for longer than it may, or up to a quarter of the shortest limit later.
+asio::awaitable<void> until_still(Session& session, Exchange& x) {
+  const auto& limits = *session.options;
+  const auto tick =
+      std::min({limits.exchange_idle, limits.exchange_half_closed, limits.answer_half_closed}) / 4;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (;;) {
+    timer.expires_after(tick);
+    co_await timer.async_wait(asio::use_awaitable);
+    const bool half = session.browser.ended;
+    const auto limit = !half        ? limits.exchange_idle
+                       : x.answered ? limits.exchange_half_closed
+                                    : limits.answer_half_closed;
+    if (Clock::now() - x.moved < limit) continue;
+    if (half || x.end != Exchange::End::open) co_return;
+    x.end = Exchange::End::truncated;
+    x.why = make_error_code(Errc::timed_out);
+    co_return;
+  }
+}
 
 // Sends the rest of the request's body, then watches the browser. Returns when the browser is gone or its
-// body is broken; is cancelled when the answer is over.
+// body is broken; is cancelled when the answer is over. A browser that ended its direction after the request
+// may still be reading: a failed write or until_still tell when it is not.
 asio::awaitable<void> upload(Session& session, Site& site, Exchange& x) {
   auto& browser = session.browser;
   std::string content, out;
@@ -26,16 +49,18 @@ asio::awaitable<void> upload(Session& session, Site& site, Exchange& x) {
     if (!out.empty()) {
       const auto sent = co_await site.connection.stream->write_all(asio::buffer(out));
       // The site may have said why before it stopped listening; its answer decides.
-      if (!sent) co_return co_await browser.until_gone(kHalfClosedGrace);
+      if (!sent) co_return co_await browser.until_gone(kForEver);
+      x.moved = Clock::now();
     }
     content.clear();
     out.clear();
     if (x.request.done()) break;
     const auto n = co_await browser.read_more();
     if (!n || *n == 0) co_return;
+    x.moved = Clock::now();
   }
   x.uploaded = true;
-  co_await browser.until_gone(kHalfClosedGrace);
+  co_await browser.until_gone(kForEver);
 }
 
 asio::awaitable<void> read_answer_head(Site& site, HttpResponseReader& reader, Exchange& x) {
@@ -50,6 +75,7 @@ asio::awaitable<void> read_answer_head(Site& site, HttpResponseReader& reader, E
       if (reader.head_done()) co_return;
     }
     const auto n = co_await site.read_more();
+    x.moved = Clock::now();
     if (n && *n > 0) continue;
     x.end = site.received == 0 || (site.input.empty() && !reader.started()) ? Exchange::End::silent
                                                                             : Exchange::End::truncated;
@@ -78,6 +104,7 @@ asio::awaitable<void> pass_answer(Session& session, Site& site, HttpResponseRead
     x.answered = true;
     if (!out.empty()) {
       const auto sent = co_await session.browser.write(out);
+      x.moved = Clock::now();
       if (!sent) x.end = Exchange::End::browser_failed;
     }
     if (x.end != Exchange::End::open) co_return;
@@ -88,6 +115,7 @@ asio::awaitable<void> pass_answer(Session& session, Site& site, HttpResponseRead
     out.clear();
     Result<std::size_t> n = make_error_code(Errc::protocol);
     if (ok) n = co_await site.read_more();
+    x.moved = Clock::now();
     if (n && *n > 0) continue;
     const bool whole = n && reader.end_of_input();
     if (!whole) {
@@ -145,12 +173,14 @@ void append_body(std::string& out, const HttpRequestReader& request, std::string
 
 asio::awaitable<void> transfer(Session& session, Site& site, Exchange& x) {
   const auto executor = co_await asio::this_coro::executor;
-  auto [order, down_failure, up_failure] =
+  x.moved = Clock::now();
+  auto [order, down_failure, up_failure, still_failure] =
       co_await asio::experimental::make_parallel_group(
           asio::co_spawn(executor, download(session, site, x), asio::deferred),
-          asio::co_spawn(executor, upload(session, site, x), asio::deferred))
+          asio::co_spawn(executor, upload(session, site, x), asio::deferred),
+          asio::co_spawn(executor, until_still(session, x), asio::deferred))
           .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-  const auto& failure = order[0] == 0 ? down_failure : up_failure;
+  const auto& failure = order[0] == 0 ? down_failure : order[0] == 1 ? up_failure : still_failure;
   if (failure) std::rethrow_exception(failure);
   if (x.end == Exchange::End::open) x.end = Exchange::End::browser_failed;
 }

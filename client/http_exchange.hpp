@@ -42,14 +42,16 @@ struct Exchange {
   bool bad_request = false;  // its body broke the framing
   bool answered = false;     // something went to the browser
   bool keep_browser = false, keep_site = false;
+  std::chrono::steady_clock::time_point moved;  // the last byte in either direction
   error_code why;
 };
 
 /// Appends `content` of the request's body as it travels to the site, its end too when the request is whole.
 void append_body(std::string& out, const HttpRequestReader& request, std::string_view content);
 
-/// Sends the rest of the request and passes the answer on, until that is over or the browser is gone
-/// (End::browser_failed). `x.end` is no longer `open` afterwards.
+/// Sends the rest of the request and passes the answer on, until that is over, the browser is gone
+/// (End::browser_failed), or nothing has moved for too long (SessionOptions; End::truncated and
+/// Errc::timed_out, unless the browser had half gone). `x.end` is no longer `open` afterwards.
 asio::awaitable<void> transfer(Session& session, Site& site, Exchange& x);
 
 }  // namespace surang::client::session

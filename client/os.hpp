@@ -5,9 +5,6 @@
 
 namespace surang::client {
 
-/// Allows as many descriptors as the system does, and keeps a broken pipe from ending the program.
-void prepare_process();
-
 /// The signal that reloads the configuration; false where there is none.
 bool add_reload_signal(boost::asio::signal_set& signals);
 

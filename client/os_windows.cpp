@@ -2,8 +2,6 @@
 
 namespace surang::client {
 
-void prepare_process() {}
-
 bool add_reload_signal(boost::asio::signal_set&) {
   return false;  // `surang` itself asks for a reload over the control socket
 }

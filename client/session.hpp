@@ -25,6 +25,10 @@ struct SessionOptions {
   std::chrono::milliseconds client_first_wait{10'000};  ///< the same on the web's ports, where it does not
   std::chrono::seconds idle_request_wait{600};          ///< between two HTTP requests
   std::chrono::seconds idle_site_hold{30};              ///< for the site's connection meanwhile
+  // One HTTP request and its answer, with no byte moving either way; raw bytes have the relay's limits.
+  std::chrono::milliseconds exchange_idle{3'600'000};
+  std::chrono::milliseconds exchange_half_closed{300'000};  ///< once the browser has ended its direction
+  std::chrono::milliseconds answer_half_closed{60'000};     ///< the same before the answer has begun
 };
 
 /// What the sessions of one worker share; outlives them.

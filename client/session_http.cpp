@@ -47,19 +47,21 @@ class HttpSession {
   asio::awaitable<Result<void>> read_request(HttpRequestReader& reader);
   asio::awaitable<Result<void>> send(Exchange& x, const std::string& out, bool fresh);
   bool can_reuse(const Exchange& x) const;
-  void drop_site();
+  /// `failed`: the site ended it, by `why`; otherwise it was done with.
+  void drop_site(bool failed = false, error_code why = {});
 
   Session& session_;
   Browser& browser_;
   std::optional<Site> site_;
 };
 
-void HttpSession::drop_site() {
+void HttpSession::drop_site(bool failed, error_code why) {
   if (!site_) return;
   spdlog::debug("c{} {} ended, {} bytes by {}", session_.id, site_->to.to_string(), site_->received,
                 site_->connection.way);
   site_->connection.stream->close();
-  if (site_->connection.watch) site_->connection.watch->ended(site_->received, false, {});
+  const bool unheard = !failed && site_->received == 0;  // the browser did not wait for it
+  if (site_->connection.watch) site_->connection.watch->ended(site_->received, unheard, why);
   site_.reset();
 }
 
@@ -178,7 +180,7 @@ asio::awaitable<bool> HttpSession::exchange(Exchange& x) {
 asio::awaitable<bool> HttpSession::conclude(Exchange& x) {
   using End = Exchange::End;
   const auto refuse = [&](std::string_view what) {
-    drop_site();
+    drop_site(true, x.why);
     return answer(x.request, 502, x.to.to.host() + std::string(what));
   };
   switch (x.end) {
@@ -188,7 +190,9 @@ asio::awaitable<bool> HttpSession::conclude(Exchange& x) {
     case End::bad_answer:
       co_return co_await refuse(" does not answer in HTTP.");
     case End::truncated:
-      drop_site();
+      drop_site(true, x.why);
+      if (!x.answered && x.why == Errc::timed_out)
+        co_return co_await answer(x.request, 504, x.to.to.host() + " did not answer.");
       if (!x.answered) co_return co_await answer(x.request, 502, "The answer broke off.");
       browser_.stream->close(true);  // so that half an answer is not taken for a whole one
       co_return false;

@@ -12,14 +12,14 @@ namespace {
 void read_listeners(TomlReader& root, BridgeOptions& options) {
   for (auto section : root.tables("listen")) {
     ListenerOptions listener;
-    listener.address = listen_address(section, "address", section.required_string("address"));
     listener.transport = section.string("transport").value_or(listener.transport);
     if (listener.transport != "https") section.fail("transport", "'transport' must be https");
     listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
+    listener.address = listen_address(section, "address", section.required_string("address"));
     section.finish();
     options.listeners.push_back(std::move(listener));
   }
-  if (options.listeners.empty()) root.fail("listen", "at least one [[listen]] section is needed");
+  if (options.listeners.empty()) root.missing("listen", "at least one [[listen]] section is needed");
 }
 
 unsigned read_count(TomlReader& from, std::string_view key, std::int64_t least, std::int64_t most,
@@ -31,7 +31,7 @@ BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
   auto root = TomlReader::parse(toml, file.filename().string());
   BridgeOptions options = default_bridge_options();
   options.hosts = root.strings("hosts").value_or(std::vector<std::string>{});
-  if (options.hosts.empty()) root.fail("hosts", "'hosts' must name where clients reach this bridge");
+  if (options.hosts.empty()) root.missing("hosts", "'hosts' must name where clients reach this bridge");
   for (auto& host : options.hosts) {
     const auto checked = Endpoint::make(host, 1);
     if (!checked) root.fail("hosts", "'" + host + "' is neither a host name nor an address");

@@ -38,19 +38,20 @@ void read_doh(TomlReader& root, ClientOptions& options) {
   if (!sections.empty()) options.doh.clear();
   for (auto section : sections) {
     DohServer server;
-    const auto host = Endpoint::make(section.required_string("host"), 443);
-    if (!host) section.fail("host", "'host' must be the name in the server's certificate");
-    server.host = host->host();
-    server.name = section.string("name").value_or(server.host);
+    const auto name = section.string("name");
     server.path = section.string("path").value_or(server.path);
     if (!server.path.starts_with('/')) section.fail("path", "'path' must begin with /");
     server.addresses = section.strings("addresses").value_or(std::vector<std::string>{});
     if (server.addresses.empty())
-      section.fail("addresses",
-                   "'addresses' must list at least one address: the name itself is never looked up");
+      section.missing("addresses",
+                      "'addresses' must list at least one address: the name itself is never looked up");
     for (const auto& address : server.addresses)
       if (!Endpoint(address, 0).address()) section.fail("addresses", "'" + address + "' is not an address");
     server.port = static_cast<std::uint16_t>(section.integer("port", 1, 65535).value_or(server.port));
+    const auto host = Endpoint::make(section.required_string("host"), 443);
+    if (!host) section.fail("host", "'host' must be the name in the server's certificate");
+    server.host = host->host();
+    server.name = name.value_or(server.host);
     section.finish();
     options.doh.push_back(std::move(server));
   }
@@ -84,7 +85,10 @@ void read_detection(TomlReader& root, ClientOptions& options) {
   section->finish();
 }
 
-ClientOptions read(std::string_view toml, const std::filesystem::path& file) {
+// What a file may name besides itself is looked at only when it is about to be used.
+enum class NamedFiles { ignored, checked };
+
+ClientOptions read(std::string_view toml, const std::filesystem::path& file, NamedFiles named) {
   auto root = TomlReader::parse(toml, file.filename().string());
   ClientOptions options = default_client_options();
   if (const auto listen = root.strings("listen")) {
@@ -94,8 +98,10 @@ ClientOptions read(std::string_view toml, const std::filesystem::path& file) {
   }
   read_state_dir(root, file, options.state_dir);
   read_log_level(root, options.log_level);
-  if (const auto ca = root.string("extra_ca_file"); ca && !ca->empty())
+  if (const auto ca = root.string("extra_ca_file"); ca && !ca->empty()) {
     options.extra_ca_file = (file.parent_path() / *ca).string();
+    if (named == NamedFiles::checked) check_certificates(root, "extra_ca_file", options.extra_ca_file);
+  }
   if (const auto choice = root.string("on_tunnel_down")) {
     if (*choice != "closed" && *choice != "direct")
       root.fail("on_tunnel_down", "'on_tunnel_down' must be closed or direct, not '" + *choice + "'");
@@ -126,16 +132,31 @@ ClientOptions read(std::string_view toml, const std::filesystem::path& file) {
   return options;
 }
 
+Result<ClientOptions> parse(std::string_view toml, const std::string& file_name, NamedFiles named,
+                            std::string& why) {
+  try {
+    return read(toml, file_name, named);
+  } catch (const ConfigError& e) {
+    why = e.what();
+    return make_error_code(Errc::bad_input);
+  }
+}
+
 // Adds `text` at the end when the file, with it, still reads; otherwise the file stays as it was.
 Result<void> append(const std::filesystem::path& file, const std::string& text, std::string& why) {
   auto content = read_file(file);
-  if (!content && content.error() != boost::system::errc::no_such_file_or_directory) return content.error();
+  if (!content && content.error() != boost::system::errc::no_such_file_or_directory) {
+    why = "cannot read " + file.string() + ": " + content.error().message();
+    return content.error();
+  }
   std::string whole = content ? std::move(*content) : std::string{};
   if (!whole.empty() && !whole.ends_with('\n')) whole += '\n';
   if (!whole.empty()) whole += '\n';
   whole += text;
   if (auto read_back = parse_client_config(whole, file.string(), why); !read_back) return read_back.error();
-  return write_private_file(file, whole);
+  auto written = write_private_file(file, whole);
+  if (!written) why = "cannot write " + file.string() + ": " + written.error().message();
+  return written;
 }
 
 }  // namespace
@@ -164,12 +185,7 @@ bool valid_rule_pattern(std::string_view pattern) {
 
 Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,
                                           std::string& why) {
-  try {
-    return read(toml, file_name);
-  } catch (const ConfigError& e) {
-    why = e.what();
-    return make_error_code(Errc::bad_input);
-  }
+  return parse(toml, file_name, NamedFiles::ignored, why);
 }
 
 Result<ClientOptions> load_client_config(const std::filesystem::path& file, std::string& why) {
@@ -178,7 +194,7 @@ Result<ClientOptions> load_client_config(const std::filesystem::path& file, std:
     why = file.string() + ": " + content.error().message();
     return content.error();
   }
-  return parse_client_config(*content, file.string(), why);
+  return parse(*content, file.string(), NamedFiles::checked, why);
 }
 
 ClientOptions default_client_options() {
@@ -210,8 +226,14 @@ std::filesystem::path default_client_config_path() {
   return default_config_dir() / "client.toml";
 }
 
-Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why) {
-  return append(file, "[[bridge]]\nlink = " + toml_quoted(format_share_link(link)) + "\n", why);
+Result<void> append_bridges(const std::filesystem::path& file, const std::vector<ShareLink>& links,
+                            std::string& why) {
+  std::string text;
+  for (const auto& link : links) {
+    if (!text.empty()) text += '\n';
+    text += "[[bridge]]\nlink = " + toml_quoted(format_share_link(link)) + "\n";
+  }
+  return append(file, text, why);
 }
 
 Result<void> append_rule(const std::filesystem::path& file, const Rule& rule, std::string& why) {

@@ -5,14 +5,17 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/client_options.hpp"
 
 namespace surang::config {
 
 /// Reads and checks a file. Errc::bad_input with `why` = "client.toml:12: unknown key 'hegde_ms', did you
-/// mean 'hedge_ms'?". A missing file is an error_code of the system. Paths inside are relative to the file.
+/// mean 'hedge_ms'?". A missing file is an error_code of the system. Paths inside are relative to the file;
+/// the files they lead to are checked too.
 Result<ClientOptions> load_client_config(const std::filesystem::path& file, std::string& why);
+/// The same of a text, without touching any file.
 Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,
                                           std::string& why);
 
@@ -27,7 +30,9 @@ std::string_view to_string(RuleAction action);
 bool valid_rule_pattern(std::string_view pattern);
 
 /// Adds to the file, keeping all that is there (comments too); made when missing (0600), replaced atomically.
-Result<void> append_bridge(const std::filesystem::path& file, const ShareLink& link, std::string& why);
+/// On failure the file is as it was and `why` is one sentence.
+Result<void> append_bridges(const std::filesystem::path& file, const std::vector<ShareLink>& links,
+                            std::string& why);
 Result<void> append_rule(const std::filesystem::path& file, const Rule& rule, std::string& why);
 /// Takes the [[rule]] sections with that pattern out, keeping all else; how many there were.
 Result<std::size_t> remove_rule(const std::filesystem::path& file, const std::string& pattern,

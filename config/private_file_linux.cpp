@@ -20,6 +20,14 @@ struct Descriptor {
   }
 };
 
+std::filesystem::path behind_links(std::filesystem::path file) {
+  constexpr int kMostLinks = 40;  // as many as the kernel follows
+  std::error_code ec;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(file, ec); ++i)
+    file = file.parent_path() / std::filesystem::read_symlink(file, ec);
+  return file;
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& file) {
@@ -36,7 +44,8 @@ Result<std::string> read_file(const std::filesystem::path& file) {
   }
 }
 
-Result<void> write_private_file(const std::filesystem::path& file, std::string_view content) {
+Result<void> write_private_file(const std::filesystem::path& named, std::string_view content) {
+  const auto file = behind_links(named);
   const auto dir = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
   std::error_code exists;
   if (!std::filesystem::is_directory(dir, exists))
@@ -49,6 +58,10 @@ Result<void> write_private_file(const std::filesystem::path& file, std::string_v
     ::unlink(fresh.c_str());
     return error;
   };
+  struct stat old {};
+  const bool chowned = ::stat(file.c_str(), &old) != 0 || ::fchown(out.fd, old.st_uid, old.st_gid) == 0;
+  // EINVAL: an owner whom this user namespace does not know.
+  if (!chowned && errno != EPERM && errno != EINVAL) return fail();
   for (std::string_view rest = content; !rest.empty();) {
     const auto n = ::write(out.fd, rest.data(), rest.size());
     if (n < 0 && errno == EINTR) continue;

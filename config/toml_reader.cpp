@@ -26,6 +26,15 @@ std::string quoted(std::string_view text) {
   return "'" + std::string(text) + "'";
 }
 
+// Whether `name` looks like `known`, mistyped.
+bool mistyped(std::string_view name, std::string_view known) {
+  return edit_distance(name, known) <= std::max<std::size_t>(2, name.size() / 3);
+}
+
+std::string unknown_key(std::string_view name, std::string_view meant) {
+  return "unknown key " + quoted(name) + (meant.empty() ? "" : ", did you mean " + quoted(meant) + "?");
+}
+
 }  // namespace
 
 struct TomlReader::Node {
@@ -54,6 +63,16 @@ void TomlReader::fail(std::string_view key, const std::string& what) const {
   throw ConfigError(node_->file_name + ":" + std::to_string(line) + ": " + what);
 }
 
+void TomlReader::missing(std::string_view key, const std::string& what) const {
+  if (!node_->table->contains(key))
+    for (const auto& [present, value] : *node_->table) {
+      const std::string_view name = present.str();
+      if (std::ranges::find(node_->asked, name) == node_->asked.end() && mistyped(name, key))
+        fail(name, unknown_key(name, key));
+    }
+  fail(key, what);
+}
+
 std::optional<std::string> TomlReader::string(std::string_view key) {
   node_->asked.emplace_back(key);
   const auto* node = node_->table->get(key);
@@ -64,7 +83,7 @@ std::optional<std::string> TomlReader::string(std::string_view key) {
 
 std::string TomlReader::required_string(std::string_view key) {
   auto value = string(key);
-  if (!value) fail(key, quoted(key) + " is missing");
+  if (!value) missing(key, quoted(key) + " is missing");
   return std::move(*value);
 }
 
@@ -128,13 +147,10 @@ void TomlReader::finish() const {
   for (const auto& [key, value] : *node_->table) {
     const std::string_view name = key.str();
     if (std::ranges::find(node_->asked, name) != node_->asked.end()) continue;
-    std::string message = "unknown key " + quoted(name);
     const auto nearest = std::ranges::min_element(
         node_->asked, {}, [&](const std::string& known) { return edit_distance(name, known); });
-    if (nearest != node_->asked.end() &&
-        edit_distance(name, *nearest) <= std::max<std::size_t>(2, name.size() / 3))
-      message += ", did you mean " + quoted(*nearest) + "?";
-    fail(name, message);
+    const bool meant = nearest != node_->asked.end() && mistyped(name, *nearest);
+    fail(name, unknown_key(name, meant ? std::string_view(*nearest) : std::string_view()));
   }
 }
 

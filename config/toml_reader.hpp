@@ -30,8 +30,12 @@ class TomlReader {
   std::optional<TomlReader> table(std::string_view key);
   std::vector<TomlReader> tables(std::string_view key);  ///< [[key]]
 
-  /// The value of a key that must be there.
+  /// The value of a key that must be there. Ask for the keys that may be absent first: what nobody has asked
+  /// for yet may be this one, mistyped, and is then named.
   std::string required_string(std::string_view key);
+  /// For a key that must be there and is not: names a key mistyped for it, at its line, else fails with
+  /// `what`.
+  [[noreturn]] void missing(std::string_view key, const std::string& what) const;
 
   /// Throws ConfigError at the line of `key` (of the table itself when it is absent).
   [[noreturn]] void fail(std::string_view key, const std::string& what) const;

@@ -1,5 +1,11 @@
 #include "config/value_checks.hpp"
 
+#include <openssl/err.h>
+#include <openssl/x509.h>
+
+#include <memory>
+
+#include "config/private_file.hpp"
 #include "transports/core/endpoint.hpp"
 
 namespace surang::config {
@@ -27,6 +33,19 @@ void read_state_dir(TomlReader& from, const std::filesystem::path& file, std::fi
   if (!value) return;
   if (value->empty()) from.fail("state_dir", "'state_dir' must name a folder");
   dir = file.parent_path() / *value;
+}
+
+void check_certificates(const TomlReader& at, const std::string& key, const std::filesystem::path& file) {
+  std::error_code ec;
+  // Reading a pipe or a device might never end.
+  if (!std::filesystem::is_regular_file(file, ec))
+    at.fail(key, "'" + key + "': there is no file " + file.string());
+  if (const auto content = read_file(file); !content)
+    at.fail(key, "'" + key + "': cannot read " + file.string() + ": " + content.error().message());
+  const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), X509_STORE_free);
+  const bool usable = store && X509_STORE_load_file(store.get(), file.string().c_str()) == 1;
+  ERR_clear_error();
+  if (!usable) at.fail(key, "'" + key + "': " + file.string() + " holds no certificate in PEM form");
 }
 
 }  // namespace surang::config

@@ -1,4 +1,4 @@
-// Checks of values that both configurations hold; each throws ConfigError at the key it belongs to.
+// Checks of single values for both configurations; each throws ConfigError at the key it belongs to.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -19,5 +19,8 @@ void read_log_level(TomlReader& from, std::string& level);
 
 /// `state_dir`, when given; relative ones belong to the configuration file's folder.
 void read_state_dir(TomlReader& from, const std::filesystem::path& file, std::filesystem::path& dir);
+
+/// A file that must be there, be readable, and hold certificates (PEM) that OpenSSL takes.
+void check_certificates(const TomlReader& at, const std::string& key, const std::filesystem::path& file);
 
 }  // namespace surang::config

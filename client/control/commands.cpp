@@ -1,16 +1,24 @@
 #include "client/control/commands.hpp"
 
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <boost/url/encode.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 #include <cstdio>
 #include <iostream>
+#include <optional>
+#include <sstream>
 
 #include "client/app.hpp"
 #include "client/control/control_client.hpp"
+#include "client/control/secrets.hpp"
 #include "client/control/status_report.hpp"
 #include "config/client_config.hpp"
+#include "transports/https/https_dialer.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 
@@ -19,14 +27,17 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::chrono::seconds kAnswerLimit{10}, kCheckLimit{60};  // `check` tries every way
+
 struct Arguments {
   std::filesystem::path config = config::default_client_config_path();
-  bool as_json = false;
-  std::string link, host, action, pattern;
+  bool as_json = false, wire = false;
+  std::vector<std::string> links;
+  std::string host, action, pattern;
 };
 
 int complain(int status, const std::string& what) {
-  std::fprintf(stderr, "surang: %s\n", what.c_str());
+  std::fprintf(stderr, "surang: %s\n", without_links(what).c_str());
   return status;
 }
 
@@ -42,6 +53,8 @@ int unreachable(const error_code& e) {
   if (nobody_there(e)) return complain(kNotRunning, "Surang is not running. Start it with: surang run");
   if (e == std::errc::permission_denied)
     return complain(kPermission, "Surang runs as another user, who alone may ask it.");
+  if (e == Errc::timed_out)
+    return complain(kUnavailable, "Surang runs, but does not answer. Restart it if that stays so.");
   return complain(kUnavailable, "Surang does not answer: " + e.message());
 }
 
@@ -51,7 +64,7 @@ std::string with_host(const std::string& path, const std::string& host) {
 
 // Tells a running client that the file has changed; says what came of it.
 int reload_running(const config::ClientOptions& options, const std::string& done) {
-  const auto answer = ask_client(control_socket(options.state_dir), "POST", "/reload");
+  const auto answer = ask_client(control_socket(options.state_dir), "POST", "/reload", kAnswerLimit);
   if (!answer && nobody_there(answer.error())) {
     std::cout << done << ". It holds from the next start: surang run\n";
     return kOk;
@@ -83,44 +96,81 @@ LoadedConfig load_or_default(const std::filesystem::path& file) {
 }
 
 int failed_write(const error_code& e, const std::string& why) {
+  if (e == Errc::bad_input) return complain(kConfig, why);
   return complain(e == std::errc::permission_denied ? kPermission : kUnavailable, why);
 }
 
-int add(const Arguments& args) {
+// A link that this version can use, and what for.
+struct UsableLink {
+  config::ShareLink link;
+  std::string name, transports;
+
+  bool same(const config::ShareLink& other) const {
+    return other.bridge == link.bridge && other.transports == link.transports;
+  }
+};
+
+// Says itself what is wrong with a link; nothing then.
+std::optional<UsableLink> usable_link(const std::string& text) {
   std::string why;
-  const auto link = config::parse_share_link(args.link, why);
-  if (!link) return complain(kUsage, why);
+  const auto link = config::parse_share_link(text, why);
+  if (!link) {
+    complain(kUsage, why);
+    return std::nullopt;
+  }
+  UsableLink out{*link, link->name.empty() ? link->bridge.hosts.front() : link->name, {}};
   SystemResolver resolver;
   TcpDialer tcp(resolver, {});
-  std::string usable, unusable;
+  std::string unusable;
   for (const auto& spec : link->transports) {
     std::string problem;
     if (make_transport_dialer(spec, link->bridge, tcp, problem))
-      usable += (usable.empty() ? "" : ", ") + spec.name;
+      out.transports += (out.transports.empty() ? "" : ", ") + spec.name;
     else
       unusable += "\n  " + spec.name + ": " + problem;
   }
-  if (usable.empty()) return complain(kUsage, "nothing in this link can be used by this version:" + unusable);
-  if (!unusable.empty()) complain(kOk, "not used from this link:" + unusable);
+  if (out.transports.empty()) {
+    complain(kUsage, "nothing in the link of " + out.name + " can be used by this version:" + unusable);
+    return std::nullopt;
+  }
+  if (!unusable.empty()) complain(kOk, "not used from the link of " + out.name + ':' + unusable);
+  return out;
+}
 
+// All of the links, or none.
+int add(const Arguments& args) {
+  std::vector<UsableLink> links;
+  for (const auto& text : args.links) {
+    auto link = usable_link(text);
+    if (!link) return kUsage;
+    const auto same = [&](const UsableLink& other) { return other.same(link->link); };
+    if (std::ranges::none_of(links, same)) links.push_back(std::move(*link));
+  }
   const auto loaded = load_or_default(args.config);
   if (loaded.status != kOk) return complain(loaded.status, loaded.why);
-  const auto& name = link->name.empty() ? link->bridge.hosts.front() : link->name;
-  for (const auto& known : loaded.options.bridges)
-    if (known.bridge == link->bridge && known.transports == link->transports) {
-      std::cout << "The bridge " << name << " is there already.\n";
-      return kOk;
+  std::vector<config::ShareLink> fresh;
+  std::string names;
+  for (const auto& link : links) {
+    const auto same = [&](const config::ShareLink& known) { return link.same(known); };
+    if (std::ranges::any_of(loaded.options.bridges, same)) {
+      std::cout << "The bridge " << link.name << " is there already.\n";
+      continue;
     }
-  if (const auto ok = config::append_bridge(args.config, *link, why); !ok)
+    names += (names.empty() ? "" : ", ") + link.name + " (" + link.transports + ')';
+    fresh.push_back(link.link);
+  }
+  if (fresh.empty()) return kOk;
+  std::string why;
+  if (const auto ok = config::append_bridges(args.config, fresh, why); !ok)
     return failed_write(ok.error(), why);
-  return reload_running(loaded.options,
-                        "Added the bridge " + name + " (" + usable + ") to " + args.config.string());
+  return reload_running(loaded.options, (fresh.size() == 1 ? "Added the bridge " : "Added the bridges ") +
+                                            names + " to " + args.config.string());
 }
 
 int status(const Arguments& args) {
   const auto loaded = load_or_default(args.config);
   if (loaded.status != kOk) return complain(loaded.status, loaded.why);
-  const auto answer = ask_client(control_socket(loaded.options.state_dir), "GET", "/status");
+  const auto answer = ask_client(control_socket(loaded.options.state_dir), "GET", "/status", kAnswerLimit);
   if (!answer) return unreachable(answer.error());
   if (args.as_json)
     print(answer->body);
@@ -135,8 +185,9 @@ int ask_about(const Arguments& args, const std::string& what) {
     return complain(kUsage, "'" + args.host + "' is not a host name; give it as in x.com");
   const auto loaded = load_or_default(args.config);
   if (loaded.status != kOk) return complain(loaded.status, loaded.why);
-  const auto answer = ask_client(control_socket(loaded.options.state_dir), what == "why" ? "GET" : "POST",
-                                 with_host('/' + what, args.host));
+  const bool check = what == "check";
+  const auto answer = ask_client(control_socket(loaded.options.state_dir), check ? "POST" : "GET",
+                                 with_host('/' + what, args.host), check ? kCheckLimit : kAnswerLimit);
   if (!answer && !nobody_there(answer.error())) return unreachable(answer.error());
   json::object body;
   if (!answer) {
@@ -151,6 +202,34 @@ int ask_about(const Arguments& args, const std::string& what) {
     std::cout << std::string_view(text->get_string()) << '\n';
   }
   return body.contains("error") ? kUsage : kOk;
+}
+
+// How the connection to each bridge begins, as a watcher sees it; nothing is sent.
+int show_wire(const Arguments& args) {
+  const auto loaded = load_or_default(args.config);
+  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  json::array all;
+  for (const auto& link : loaded.options.bridges) {
+    const auto& bridge = link.name.empty() ? link.bridge.hosts.front() : link.name;
+    for (const auto& spec : link.transports) {
+      std::string why;
+      const auto ja4 = spec.name == "https" ? https::hello_ja4(spec, link.bridge, why)
+                                            : Result<std::string>(make_error_code(Errc::bad_input));
+      if (!ja4) continue;
+      if (!args.as_json) std::cout << spec.name << '@' << bridge << ": JA4 " << *ja4 << '\n';
+      all.push_back({{"bridge", bridge}, {"transport", spec.name}, {"ja4", *ja4}});
+    }
+  }
+  if (all.empty())
+    return complain(kUsage, "there is no bridge whose connection could be shown: surang add LINK");
+  if (args.as_json) print(all);
+  return kOk;
+}
+
+int check(const Arguments& args) {
+  if (args.wire) return show_wire(args);
+  if (args.host.empty()) return complain(kUsage, "say which host to check, as in: surang check x.com");
+  return ask_about(args, "check");
 }
 
 int list_rules(const Arguments& args) {
@@ -214,6 +293,10 @@ int remove_rule(const Arguments& args) {
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
+  // Stdout is for the answer, and with --json a program reads it.
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("surang", std::make_shared<spdlog::sinks::stderr_color_sink_mt>()));
+  spdlog::set_level(spdlog::level::warn);
   Arguments args;
   int result = kOk;
   CLI::App app("Reaches every site directly while that works, and carries the blocked ones through a bridge.",
@@ -231,18 +314,19 @@ int run_command_line(int argc, char** argv) {
   };
   const auto json_flag = [&](CLI::App* sub) { sub->add_flag("--json", args.as_json, "for programs"); };
   command(app, "run", "be the proxy, until Ctrl-C", run);
-  command(app, "add", "add a bridge by its link", add)
-      ->add_option("LINK", args.link, "surang://...")
+  command(app, "add", "add bridges by their links", add)
+      ->add_option("LINK", args.links, "surang://...")
       ->required();
   json_flag(command(app, "status", "what runs, which bridges answer, what is blocked here", status));
   auto* why = command(app, "why", "which way a host goes, and why",
                       [](const Arguments& a) { return ask_about(a, "why"); });
-  auto* check = command(app, "check", "try every way to a host now",
-                        [](const Arguments& a) { return ask_about(a, "check"); });
-  for (auto* sub : {why, check}) {
-    sub->add_option("HOST", args.host, "x.com")->required();
-    json_flag(sub);
-  }
+  why->add_option("HOST", args.host, "x.com")->required();
+  json_flag(why);
+  auto* try_all = command(app, "check", "try every way to a host now", check);
+  try_all->add_option("HOST", args.host, "x.com");
+  try_all->add_flag("--wire", args.wire,
+                    "instead: how the connection to each bridge looks to a watcher (JA4)");
+  json_flag(try_all);
   auto* rules = app.add_subcommand("rules", "what is never left to Surang to find out");
   rules->require_subcommand(1);
   json_flag(command(*rules, "list", "show them", list_rules));
@@ -258,7 +342,12 @@ int run_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? kOk : kUsage;
+    // What was not expected is quoted, and may be a link.
+    std::ostringstream out, errors;
+    const int status = app.exit(e, out, errors);
+    std::cout << out.str();
+    std::cerr << without_links(errors.str());
+    return status == 0 ? kOk : kUsage;
   } catch (const std::exception& e) {
     return complain(kUnavailable, e.what());
   }

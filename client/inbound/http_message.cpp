@@ -45,14 +45,19 @@ HttpReader<is_request>::HttpReader() {
 template <bool is_request>
 Result<std::size_t> HttpReader<is_request>::put(std::string_view input) {
   Code ec;
+  const bool in_head = !this->is_header_done();
   const auto used = Parser::put(boost::asio::buffer(input), ec);
+  if (in_head) head_size_ += used;
   if (ec == http::error::need_more) {
     // What the parser leaves is an unfinished line or field, which must not grow for ever.
-    if (input.size() - used > kMaxHttpHead) return make_error_code(Errc::limit);
+    const auto unfinished = input.size() - used + (in_head ? head_size_ : 0);
+    if (unfinished > kMaxHttpHead) return make_error_code(Errc::limit);
     return used;
   }
   if (ec == http::error::header_limit) return make_error_code(Errc::limit);
   if (ec) return make_error_code(Errc::protocol);
+  // The parser's own limit is on what it is shown at once, not on the whole.
+  if (in_head && head_size_ > kMaxHttpHead) return make_error_code(Errc::limit);
   return used;
 }
 

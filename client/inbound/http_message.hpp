@@ -78,6 +78,7 @@ class HttpReader : private boost::beast::http::basic_parser<is_request> {
   void on_finish_impl(Code&) override {}
 
   HttpHead head_;
+  std::size_t head_size_ = 0;  // taken so far
   std::string* content_ = nullptr;
   std::uint64_t chunk_left_ = 0;
 };

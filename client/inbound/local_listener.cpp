@@ -6,6 +6,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <sstream>
 
+#include "client/inbound/own_port.hpp"
+
 namespace surang::client {
 
 namespace asio = boost::asio;
@@ -39,14 +41,7 @@ Result<void> LocalListener::open(const tcp::endpoint& at, std::string& why) {
   };
   acceptor_.open(at.protocol(), ec);
   if (!ec && at.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true), ec);
-#ifdef _WIN32
-  // There SO_REUSEADDR would let another program take the port away from under us.
-  using exclusive = asio::detail::socket_option::boolean<SOL_SOCKET, SO_EXCLUSIVEADDRUSE>;
-  if (!ec) acceptor_.set_option(exclusive(true), ec);
-#else
-  // Old connections in TIME_WAIT must not keep a restart from its port; a second listener is still refused.
-  if (!ec) acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-#endif
+  if (!ec) claim_port(acceptor_, ec);
   if (!ec) acceptor_.bind(at, ec);
   if (!ec) acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
   if (ec) return failed(ec);

@@ -2,19 +2,21 @@
 // browser cannot reach the controls through the proxy.
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <set>
+#include <utility>
 
 #include "transports/core/endpoint.hpp"
 
 namespace surang::client {
 
-/// Whether `address` belongs to this machine.
-bool belongs_to_this_machine(const boost::asio::ip::address& address);
-
 class SelfGuard {
  public:
+  /// The executor's context serves the sockets by which addresses are tried; nothing waits on it.
+  explicit SelfGuard(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+
   void own(std::uint16_t port) { ports_.insert(port); }
   void clear() { ports_.clear(); }
   /// A port of ours at a literal address of this machine, or at a name that always means this machine.
@@ -23,6 +25,9 @@ class SelfGuard {
   bool is_self(const boost::asio::ip::address& address, std::uint16_t port) const;
 
  private:
+  bool is_this_machine(const boost::asio::ip::address& address) const;
+
+  boost::asio::any_io_executor executor_;
   std::set<std::uint16_t> ports_;
 };
 

@@ -12,11 +12,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   question.session_id = {1, 2, 3};
   const std::span all(data, size);
   const auto whole = judge_first_answer(question, all, false);
-  if (whole.state == FirstAnswer::State::need_more) {
-    if (judge_first_answer(question, all, true).state == FirstAnswer::State::need_more) std::abort();
-    for (std::size_t n = 0; n < size; n += 1 + n / 8)
-      if (judge_first_answer(question, all.first(n), false).state != FirstAnswer::State::need_more)
-        std::abort();
+  const bool decided = whole.state != FirstAnswer::State::need_more;
+  if (judge_first_answer(question, all, true).state == FirstAnswer::State::need_more) std::abort();
+  if (!decided && size >= kMaxFirstAnswer) std::abort();
+  for (std::size_t n = 0; n < size; n += 1 + n / 8) {
+    const auto part = judge_first_answer(question, all.first(n), false);
+    if (part.state == FirstAnswer::State::need_more) continue;
+    if (!decided || part.state != whole.state || part.signal != whole.signal || part.detail != whole.detail)
+      std::abort();
   }
   return 0;
 }

@@ -111,6 +111,7 @@ class Origin {
 
   std::uint16_t port = 0;
   std::atomic<int> connections{0}, requests{0}, posts{0};
+  std::atomic<int> farewells{0};  // connections whose direction we have ended
   std::string last_head() {
     const std::lock_guard lock(mutex_);
     return last_head_;
@@ -184,6 +185,20 @@ class Origin {
       return false;
     }
     if (target == "/nothing") return false;
+    if (target == "/silence") {
+      char byte;
+      error_code ec;
+      asio::read(socket, asio::buffer(&byte, 1), ec);  // until the proxy leaves
+      return false;
+    }
+    if (target == "/drip") {
+      say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n");
+      for (int i = 0; i < 20; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(150));
+        say(socket, "d");
+      }
+      return true;
+    }
     if (target == "/nonsense") {
       say(socket, "SSH-2.0-OpenSSH_9.2\r\n");
       return false;
@@ -210,9 +225,10 @@ class Origin {
     error_code ignored;
     asio::write(socket, asio::buffer(text), ignored);
   }
-  static void finish(tcp::socket& socket) {
+  void finish(tcp::socket& socket) {
     error_code ignored;
     socket.shutdown(tcp::socket::shutdown_send, ignored);
+    ++farewells;
   }
 
   asio::io_context io_;
@@ -262,10 +278,10 @@ class DirectOutbound : public client::Outbound {
 
 class Proxy {
  public:
-  explicit Proxy(client::Credentials credentials = {}) {
-    auto options = std::make_shared<client::SessionOptions>();
-    options->credentials = std::move(credentials);
-    context_.options = std::move(options);
+  Proxy() : Proxy(client::SessionOptions{}) {}
+  explicit Proxy(client::Credentials credentials) : Proxy(with(std::move(credentials))) {}
+  explicit Proxy(client::SessionOptions options) {
+    context_.options = std::make_shared<const client::SessionOptions>(std::move(options));
     std::string why;
     REQUIRE_MESSAGE(listener_.open({asio::ip::address_v4::loopback(), 0}, why), why);
     port = listener_.local().port();
@@ -295,8 +311,14 @@ class Proxy {
   DirectOutbound outbound;
 
  private:
+  static client::SessionOptions with(client::Credentials credentials) {
+    client::SessionOptions options;
+    options.credentials = std::move(credentials);
+    return options;
+  }
+
   asio::io_context io_{1};
-  client::SelfGuard guard_;
+  client::SelfGuard guard_{io_.get_executor()};
   client::SessionContext context_{outbound, guard_, nullptr, {}};
   TaskGroup sessions_{io_.get_executor()};
   client::LocalListener listener_{io_.get_executor()};

@@ -10,6 +10,7 @@
 #include "config/client_config.hpp"
 #include "config/network_range.hpp"
 #include "config/private_file.hpp"
+#include "tests/support/tls_server.hpp"
 
 using namespace surang;
 using namespace surang::config;
@@ -101,7 +102,7 @@ background_probes = false
   CHECK((options->on_tunnel_down == OnTunnelDown::direct));
   CHECK((options->auth == std::pair<std::string, std::string>("me", "p:w")));
   CHECK((options->rules ==
-        std::vector<Rule>{{RuleAction::never, "*.ads.example"}, {RuleAction::always_direct, "10.0.0.0/8"}}));
+         std::vector<Rule>{{RuleAction::never, "*.ads.example"}, {RuleAction::always_direct, "10.0.0.0/8"}}));
   REQUIRE(options->doh.size() == 1);
   CHECK((options->doh[0].name == "doh.test"));
   CHECK((options->doh[0].port == 8443));
@@ -128,6 +129,52 @@ TEST_CASE("errors name the file, the line and the remedy") {
   CHECK(has(client_error("[[doh]]\nhost = \"doh.test\""), "'addresses'"));
   CHECK(has(client_error("[auth]\nuser = \"a:b\"\npassword = \"x\""), "colon"));
   CHECK(has(client_error("log_level = \"loud\""), "'loud'"));
+}
+
+TEST_CASE("a mistyped key that must be there is named, with its line") {
+  CHECK(client_error("[auth]\nuser = \"me\"\npasword = \"x\"") ==
+        "client.toml:3: unknown key 'pasword', did you mean 'password'?");
+  CHECK(client_error("[[bridge]]\nlinks = \"surang://x\"") ==
+        "client.toml:2: unknown key 'links', did you mean 'link'?");
+  CHECK(client_error("[[rule]]\naction = \"never\"\npatern = \"a.b\"") ==
+        "client.toml:3: unknown key 'patern', did you mean 'pattern'?");
+  CHECK(client_error("[[doh]]\nhost = \"doh.test\"\nadresses = []") ==
+        "client.toml:3: unknown key 'adresses', did you mean 'addresses'?");
+  CHECK(bridge_error("hots = [\"a.b\"]\ncover = \"a.b\"") ==
+        "bridge.toml:1: unknown key 'hots', did you mean 'hosts'?");
+  CHECK(bridge_error("hosts = [\"a.b\"]\ncovr = \"a.b\"") ==
+        "bridge.toml:2: unknown key 'covr', did you mean 'cover'?");
+  CHECK(bridge_error("hosts = [\"a.b\"]\ncover = \"a.b\"\n[[listen]]\nadress = \"1.2.3.4:1\"") ==
+        "bridge.toml:4: unknown key 'adress', did you mean 'address'?");
+  // What is merely like it and has its own meaning is not taken for it.
+  CHECK(has(client_error("[[doh]]\nport = 8443\naddresses = [\"192.0.2.1\"]"), "'host' is missing"));
+}
+
+TEST_CASE("certificates are looked at when the file is loaded") {
+  const TemporaryDir dir;
+  const auto file = dir.path / "client.toml";
+  std::ofstream(file) << "log_level = \"info\"\nextra_ca_file = \"extra.pem\"\n";
+  const auto refused = [&] {
+    std::string why;
+    const auto loaded = load_client_config(file, why);
+    CHECK(loaded.has_error());
+    if (loaded.has_error()) CHECK(loaded.error() == Errc::bad_input);
+    CHECK_MESSAGE(why.starts_with("client.toml:2: 'extra_ca_file': "), why);
+    return why;
+  };
+  CHECK(has(refused(), "there is no file " + (dir.path / "extra.pem").string()));
+  std::filesystem::create_directory(dir.path / "extra.pem");
+  CHECK(has(refused(), "there is no file"));
+  std::filesystem::remove(dir.path / "extra.pem");
+  std::ofstream(dir.path / "extra.pem") << "nothing of the kind\n";
+  CHECK(has(refused(), "no certificate"));
+  std::ofstream(dir.path / "extra.pem") << test::make_tls_server("doh.test").certificate_pem;
+  std::string why;
+  const auto loaded = load_client_config(file, why);
+  REQUIRE_MESSAGE(loaded.has_value(), why);
+  CHECK((loaded->extra_ca_file == (dir.path / "extra.pem").string()));
+  // A text alone touches no file.
+  CHECK(parse_client_config("extra_ca_file = \"/nowhere.pem\"", "client.toml", why).has_value());
 }
 
 TEST_CASE("a bridge's file is read, written, and its example is true") {
@@ -177,6 +224,29 @@ TEST_CASE("appending keeps what is there and never leaves a broken file") {
   CHECK(read_file(file).value() == before);
   CHECK(load_client_config(dir.path / "none.toml", why).error() ==
         boost::system::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("several bridges are added at once, and what cannot be written is said") {
+  const TemporaryDir dir;
+  const auto file = dir.path / "client.toml";
+  std::string why;
+  ShareLink first;
+  first.bridge.hosts = {"192.0.2.1"};
+  first.transports.emplace_back().name = "https";
+  auto second = first;
+  second.bridge.hosts = {"192.0.2.2"};
+  REQUIRE_MESSAGE(append_bridges(file, {first, second}, why).has_value(), why);
+  const auto loaded = load_client_config(file, why);
+  REQUIRE_MESSAGE(loaded.has_value(), why);
+  CHECK((loaded->bridges == std::vector<ShareLink>{first, second}));
+
+  std::ofstream(dir.path / "in the way") << "";
+  why.clear();
+  CHECK(append_bridges(dir.path / "in the way" / "client.toml", {first}, why).has_error());
+  CHECK_MESSAGE(has(why, "in the way/client.toml: "), why);
+  std::ofstream(file) << "nonsense = 1\n";
+  CHECK(append_rule(file, {RuleAction::never, "a.b"}, why).error() == Errc::bad_input);
+  CHECK(has(why, "client.toml:1: "));
 }
 
 TEST_CASE("network ranges") {

@@ -123,6 +123,26 @@ TEST_CASE("what two readers could see differently is refused") {
             .failed);
 }
 
+TEST_CASE("a head is bounded however it is cut") {
+  // The parser forgets what it has seen when a read ends in three bytes of a line or fewer.
+  for (const std::string_view held : {"", "X", "X-", "X-A", "X-Ab", "X-Abcdefghi"}) {
+    HttpRequestReader reader;
+    std::string input = "GET http://a/ HTTP/1.1\r\n" + std::string(held);
+    const auto line = (held.empty() ? "X: 0123456789\r\n" : ": 0123456789\r\n") + std::string(held);
+    std::size_t fed = input.size();
+    Result<void> ok = reader.read_head(input);
+    while (ok && fed < 4 * std::size_t{kMaxHttpHead}) {
+      input += line;
+      fed += line.size();
+      ok = reader.read_head(input);
+      if (fed < kMaxHttpHead / 2) CHECK_MESSAGE(ok, held);
+    }
+    CHECK_MESSAGE(!ok, held);
+    if (!ok) CHECK_MESSAGE(ok.error() == Errc::limit, held);
+    CHECK_MESSAGE(fed <= kMaxHttpHead + line.size(), held);
+  }
+}
+
 TEST_CASE("responses") {
   auto r = read<HttpResponseReader>("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP");
   CHECK(r.body == "abc");
