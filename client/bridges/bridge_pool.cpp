@@ -211,7 +211,8 @@ asio::awaitable<void> BridgePool::State::verify(Self s, LanePtr lane) {
     co_return;
   }
   s->failed(lane, answer.error());
-  lane->tunnel.retire();
+  // Whoever waits on it learns now, while there is time for another try.
+  lane->tunnel.abandon();
   start_search(s);
 }
 
@@ -297,15 +298,20 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
     if (stream) co_return stream;
   }
   State::start_search(s);
-  // What worked last is spoken to at once, so that the CONNECT rides in the first flight of the new session.
+  // The likeliest lane is spoken to at once, so that the CONNECT rides in the first flight of the new
+  // session; and with no other lane to wait for, so does what the browser said first.
+  const LanePtr likely = lane ? lane : s->in_order().front();
+  const bool only = s->lanes.size() == 1;
   StreamPtr early;
-  if (lane && lane->trusted()) {
-    auto stream = co_await with_timeout(s->options.stagger, lane->tunnel.dial(to));
+  if (likely->failures == 0) {
+    auto stream =
+        co_await with_timeout(only ? s->options.answer_limit : s->options.stagger, likely->tunnel.dial(to));
+    if (stream && only) co_return stream;
     if (stream) early = std::move(*stream);
   }
   const auto found = co_await State::found(s);
   if (!found) co_return found.error();
-  if (early && *found == lane) co_return std::move(early);
+  if (early && *found == likely) co_return std::move(early);
   co_return co_await (*found)->tunnel.dial(std::move(to));
 }
 

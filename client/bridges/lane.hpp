@@ -34,7 +34,6 @@ struct Lane {
 
   std::string name() const { return spec.name + '@' + bridge; }
   bool live() const { return tunnel.status().live; }
-  bool trusted() const { return worked && failures == 0; }
 };
 
 using LanePtr = std::shared_ptr<Lane>;

@@ -132,9 +132,9 @@ class Runner {
     order_.beside(look_at_certificate(tools_.connector, addresses, order_.to, tools_.tls_context(), look_));
   }
 
-  // True when the site's certificate is known to be another's. It is due by now: waits little.
-  asio::awaitable<bool> is_impostor() {
-    if (!look_) co_return false;
+  // What the look at the certificate found; nothing when it is not over. It is due by now: waits little.
+  asio::awaitable<std::optional<error_code>> certificate() {
+    if (!look_) co_return std::nullopt;
     if (!look_->result) {
       error_code ignored;
       look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt));
@@ -143,12 +143,20 @@ class Runner {
       if (state.cancelled() != asio::cancellation_type::none)
         throw boost::system::system_error(asio::error::operation_aborted);
     }
-    if (!look_->result) co_return false;
-    if (!*look_->result) {
+    if (look_->result && !*look_->result) {
       tools_.prove(order_.to.host());
       for (const auto& a : a_->addresses) tools_.names->confirmed(a);
     }
-    co_return *look_->result == Errc::certificate;
+    co_return look_->result;
+  }
+
+  asio::awaitable<void> answered() {
+    const auto shown = co_await certificate();
+    if (shown && *shown == Errc::certificate) co_return end(Outcome::doubtful, Signal::tls_certificate);
+    // Whatever answers at an address that no public site has must be confirmed by another way, unless it has
+    // shown that it is the site: names of an inner network stand in public DNS as well.
+    if (!is_dns(doubt()) || (shown && !*shown)) co_return end(Outcome::validated, Signal::none);
+    end(Outcome::doubtful, doubt());
   }
 
   // Empty: the attempt has ended.
@@ -164,15 +172,17 @@ class Runner {
         co_return addresses;
       }
       doubt_ = answer.doubt;
-      if (answer.thin && doubt_ == Signal::none) start_look(answer.addresses);
+      if ((answer.thin && doubt_ == Signal::none) || doubt_ == Signal::dns_bogon)
+        start_look(answer.addresses);
       addresses = std::move(answer.addresses);
     } else {
-      auto system = co_await tools_.names->system(order_.to.host());  // cached: for the comparison only
+      NameAnswer system;
+      if (order_.compare_names) system = co_await tools_.names->system(order_.to.host());  // cached by now
       auto answer = co_await tools_.names->encrypted(order_.to.host());
-      const bool no_such_name = !answer && answer.error() == Errc::name_not_found;
-      if (no_such_name || (answer && same_addresses(*answer, system.addresses))) {
+      a_->view.no_such_name = !answer && answer.error() == Errc::name_not_found;
+      a_->view.agrees = answer && same_addresses(*answer, system.addresses);
+      if (a_->view.no_such_name || a_->view.agrees) {
         // The network's name server was right: nothing new to try.
-        a_->view.agrees = true;
         if (!system.addresses.empty()) tools_.names->trust(order_.to.host());
         fail(Signal::none, make_error_code(Errc::name_not_found));
         co_return addresses;
@@ -184,6 +194,7 @@ class Runner {
       addresses = a_->addresses = std::move(*answer);
     }
     if (tools_.dead_address && std::all_of(addresses.begin(), addresses.end(), tools_.dead_address)) {
+      a_->presumed = true;
       fail(Signal::tcp_silence, make_error_code(Errc::timed_out), "a known dead address");
       addresses.clear();
     }
@@ -236,9 +247,7 @@ class Runner {
         case FirstAnswer::State::doubtful:
           co_return end(Outcome::doubtful, judged.signal, std::move(judged.detail));
         case FirstAnswer::State::valid:
-          if (co_await is_impostor()) co_return end(Outcome::doubtful, Signal::tls_certificate);
-          // Whatever answers at an address that no public site has must be confirmed by another way.
-          co_return end(is_dns(doubt()) ? Outcome::doubtful : Outcome::validated, doubt());
+          co_return co_await answered();
       }
     }
   }

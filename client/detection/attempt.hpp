@@ -31,7 +31,8 @@ struct AttemptTools {
   Names* names = nullptr;
   Connector* connector = nullptr;
   Dialer* tunnel = nullptr;  ///< null without a bridge
-  /// Addresses that are known not to answer on this network (may be empty).
+  /// Addresses that are known not to answer on this network. Empty where that very knowledge is tested, and
+  /// where no other way could be taken.
   std::function<bool(const asio::ip::address&)> dead_address;
   /// For the look at a certificate beside the browser's own connection (all may be empty: no looks): whether
   /// the site behind a name has been seen to be itself here, the note that it has, and what verifies.
@@ -47,6 +48,8 @@ struct AttemptOrder {
   Way way;
   Endpoint to;
   std::shared_ptr<const FirstFlight> flight;
+  /// Whether a direct attempt stands beside it: encrypted DNS giving the same addresses then ends this one.
+  bool compare_names = true;
   /// Whether an answer is waited for and judged; without it the attempt is done when the flight is sent.
   bool judge_answer = true;
   /// Runs what goes on beside the attempt; null: nothing does.
@@ -66,6 +69,7 @@ struct Attempt {
   error_code error;
   std::vector<asio::ip::address> addresses;  ///< that the name resolved to
   std::vector<ConnectAttempt> connects;
+  bool presumed = false;  ///< failed by what is known of its addresses, with nothing sent: proves nothing
   std::size_t flight_size = 0;
   FirstFlight::Kind flight_kind = FirstFlight::Kind::none;
   StreamPtr stream;                  ///< open when validated or doubtful

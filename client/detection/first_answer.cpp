@@ -1,6 +1,7 @@
 #include "client/detection/first_answer.hpp"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -53,36 +54,43 @@ FirstAnswer judge_server_hello(const AnswerQuestion& q, Bytes hello) {
   return say(State::valid);
 }
 
-FirstAnswer judge_tls(const AnswerQuestion& q, Bytes b, bool ended) {
-  const auto more = [&] {
-    return ended ? say(State::invalid, Signal::tls_not_tls, "cut short") : say(State::need_more);
-  };
-  if (b.empty()) return more();
-  if (b[0] != 21 && b[0] != 22) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
-  if (b.size() >= 2 && b[1] != 3) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
-  if (b.size() < 5) return more();
-  const auto size = u16(b, 3);
-  if (size == 0 || size > 16384 + 256) return say(State::invalid, Signal::tls_not_tls, "no TLS record");
-  if (b[0] == 21) {
-    if (size != 2) return say(State::invalid, Signal::tls_not_tls, "no alert");
-    if (b.size() < 7) return more();
-    return say(State::doubtful, Signal::tls_alert, "alert " + std::to_string(b[6]));
-  }
-  // The message may span records when somebody cut it small; join their payloads.
-  std::vector<std::uint8_t> joined;
-  for (auto rest = b; rest.size() >= 5 && rest[0] == 22;) {
-    const auto length = u16(rest, 3);
-    const auto there = std::min(length, rest.size() - 5);
-    joined.insert(joined.end(), rest.begin() + 5, rest.begin() + 5 + static_cast<std::ptrdiff_t>(there));
-    rest = rest.subspan(5 + there);
-  }
-  if (joined.empty()) return more();
-  if (joined[0] != 2) return say(State::invalid, Signal::tls_not_tls, "no ServerHello");
-  if (joined.size() < 4) return more();
-  const auto length = static_cast<std::size_t>(joined[1]) << 16 | u16(joined, 2);
+// A handshake message as far as it has come; nothing while it may still become a ServerHello.
+std::optional<FirstAnswer> judge_message(const AnswerQuestion& q, Bytes message) {
+  if (message.empty()) return std::nullopt;
+  if (message[0] != 2) return say(State::invalid, Signal::tls_not_tls, "no ServerHello");
+  if (message.size() < 4) return std::nullopt;
+  const auto length = static_cast<std::size_t>(message[1]) << 16 | u16(message, 2);
   if (length > 4096) return say(State::invalid, Signal::tls_not_tls, "ServerHello too long");
-  if (joined.size() < 4 + length) return more();
-  return judge_server_hello(q, Bytes(joined).subspan(4, length));
+  if (message.size() < 4 + length) return std::nullopt;
+  return judge_server_hello(q, message.subspan(4, length));
+}
+
+FirstAnswer judge_tls(const AnswerQuestion& q, Bytes b, bool ended) {
+  const auto wrong = [](const char* why) { return say(State::invalid, Signal::tls_not_tls, why); };
+  const bool full = b.size() >= kMaxFirstAnswer;
+  const auto more = [&] { return ended || full ? wrong("cut short") : say(State::need_more); };
+  // The message may span records when somebody cut it small; join their payloads. It is judged as it grows,
+  // so that nothing behind it counts.
+  std::vector<std::uint8_t> joined;
+  auto rest = b.first(std::min(b.size(), kMaxFirstAnswer));
+  while (!rest.empty()) {
+    const bool first = rest.data() == b.data();
+    if (rest[0] != 22 && !(first && rest[0] == 21)) return wrong("no TLS record");
+    if (rest.size() >= 2 && rest[1] != 3) return wrong("no TLS record");
+    if (rest.size() < 5) return more();
+    const auto size = u16(rest, 3);
+    if (size == 0 || size > 16384 + 256) return wrong("no TLS record");
+    if (rest[0] == 21) {
+      if (size != 2) return wrong("no alert");
+      if (rest.size() < 7) return more();
+      return say(State::doubtful, Signal::tls_alert, "alert " + std::to_string(rest[6]));
+    }
+    const auto payload = rest.subspan(5, std::min(size, rest.size() - 5));
+    joined.insert(joined.end(), payload.begin(), payload.end());
+    if (auto judged = judge_message(q, joined)) return std::move(*judged);
+    rest = rest.subspan(5 + payload.size());
+  }
+  return more();
 }
 
 bool equal_nocase(std::string_view a, std::string_view b) {
@@ -122,6 +130,17 @@ std::string place_host(std::string_view location) {
   return host;
 }
 
+// One organisation under two public suffixes (www.shop.com, shop.de): sites send their visitors on to the
+// shop of their own country.
+bool same_owner(const std::string& a, const std::string& b) {
+  const auto domain_a = registrable_domain(a), domain_b = registrable_domain(b);
+  if (domain_a == domain_b) return true;
+  boost::system::error_code no_a, no_b;
+  (void)boost::asio::ip::make_address(a, no_a);
+  (void)boost::asio::ip::make_address(b, no_b);
+  return no_a && no_b && domain_a.substr(0, domain_a.find('.')) == domain_b.substr(0, domain_b.find('.'));
+}
+
 FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {
   const std::string_view text(reinterpret_cast<const char*>(b.data()), b.size());
   constexpr std::string_view kStart = "HTTP/1.";
@@ -147,7 +166,7 @@ FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {
     const auto host = place_host(header(head, "location"));
     if (is_block_page_place(header(head, "location")))
       return say(State::doubtful, Signal::http_block_page, std::to_string(status) + " to " + host);
-    if (!host.empty() && registrable_domain(host) != registrable_domain(q.host))
+    if (!host.empty() && !same_owner(host, q.host))
       return say(State::doubtful, Signal::http_redirect, registrable_domain(host));
     return say(State::valid);
   }

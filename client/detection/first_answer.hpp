@@ -23,7 +23,7 @@ struct FirstAnswer {
   std::string detail;            ///< the alert's number, the status and the place of a redirect
 };
 
-/// The most bytes looked at before an answer is taken as it is.
+/// The most bytes looked at: what is still undecided then is no ServerHello, and no block page.
 inline constexpr std::size_t kMaxFirstAnswer = 16 * 1024;
 
 /// What a flight needs of its answer.

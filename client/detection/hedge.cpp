@@ -30,8 +30,9 @@ std::optional<std::size_t> settled(std::span<const AttemptView> attempts) {
     const auto& a = attempts[i];
     if (a.outcome != Outcome::doubtful || !direct_kind(a.way)) continue;
     for (const auto& b : attempts) {
-      // Encrypted DNS confirms a private address; two ways giving one strange answer, it is the site's.
-      if (doubts_the_name(a.signal) && b.agrees) return i;
+      // Encrypted DNS confirms a private address, or knows nothing better; two ways giving one strange
+      // answer, it is the site's. A strange certificate is not explained by an address.
+      if (is_dns(a.signal) && (b.agrees || b.no_such_name)) return i;
       if (!direct_kind(b.way) && b.outcome == Outcome::doubtful && b.signal == a.signal &&
           b.detail == a.detail)
         return i;
@@ -40,15 +41,34 @@ std::optional<std::size_t> settled(std::span<const AttemptView> attempts) {
   return std::nullopt;
 }
 
+constexpr Clock::duration kLargestRtt = std::chrono::seconds(2);
+
+// A tunnel session that was dead without knowing lost the flight: the next dial gets a living one.
+bool wants_redial(std::span<const AttemptView> attempts, const HedgeLimits& limits, Clock::time_point now) {
+  const AttemptView* only = nullptr;
+  for (const auto& a : attempts) {
+    if (a.way != Way::tunnel) continue;
+    if (only) return false;
+    only = &a;
+  }
+  return only && only->outcome == Outcome::failed && only->signal == Signal::tunnel_failed && only->sent &&
+         now < silent_at(*only, limits);
+}
+
 }  // namespace
 
 Clock::time_point hedge_at(const AttemptView& a, const HedgeLimits& limits) {
-  return a.last_life + limits.hedge_delay + a.rtt;
+  const auto rtt = a.rtt > Clock::duration::zero() ? a.rtt : std::min(limits.least_rtt, kLargestRtt);
+  return a.last_life + limits.hedge_delay + rtt;
 }
 
 Clock::time_point silent_at(const AttemptView& a, const HedgeLimits& limits) {
-  const auto rtt = a.rtt > Clock::duration::zero() ? a.rtt : limits.assumed_rtt;
-  return a.last_life + limits.silence + 2 * rtt;
+  if (a.rtt > Clock::duration::zero()) return a.last_life + limits.silence + 2 * a.rtt;
+  return a.last_life + silence_limit(limits);
+}
+
+Clock::duration silence_limit(const HedgeLimits& limits) {
+  return limits.silence + 2 * std::max(limits.assumed_rtt, std::min(limits.least_rtt, kLargestRtt));
 }
 
 Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> started,
@@ -69,7 +89,7 @@ Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> st
     if (a.outcome == Outcome::pending) pending = &a;
     dns_doubt |= a.outcome != Outcome::pending && a.way == Way::direct && doubts_the_name(a.signal);
     tunnel_down |= a.outcome == Outcome::failed && a.signal == Signal::tunnel_failed;
-    no_such_name |= a.agrees;
+    no_such_name |= a.no_such_name;
     sent |= a.sent;
   }
   // Encrypted DNS agrees that there is no such name: nothing a tunnel could change.
@@ -81,6 +101,13 @@ Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> st
     const auto hold_until = silent_at(*pending, limits);
     if (now >= hold_until) return finish(held);
     step.until = std::min(step.until, hold_until);
+  }
+  if (replayable && wants_redial(attempts, limits, now)) {
+    const auto tunnel = std::find_if(started.begin(), started.end(),
+                                     [&](std::size_t i) { return plan[i].way == Way::tunnel; });
+    step.kind = Step::Kind::start;
+    step.index = *tunnel;
+    return step;
   }
   for (std::size_t i = 0; i < plan.size(); ++i) {
     if (std::find(started.begin(), started.end(), i) != started.end()) continue;

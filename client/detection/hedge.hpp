@@ -22,7 +22,8 @@ struct AttemptView {
   Outcome outcome = Outcome::pending;
   Signal signal = Signal::none;
   std::string detail;           ///< of a doubtful answer: equal ones by two ways are the site's own
-  bool agrees = false;          ///< encrypted DNS gave what the system gave
+  bool agrees = false;          ///< encrypted DNS gave an address that the system gave
+  bool no_such_name = false;    ///< encrypted DNS knows no such name
   bool sent = false;            ///< the first flight has left
   Clock::time_point last_life;  ///< start, name answer, SYN-ACK, flight sent
   Clock::duration rtt{};        ///< zero while unknown
@@ -34,6 +35,9 @@ struct HedgeLimits {
   /// Taken for the round trip where none has been measured, when a silence convicts: one lost SYN (sent again
   /// after 1 s) must not.
   Clock::duration assumed_rtt = std::chrono::milliseconds(300);
+  /// The least round trip that a direct connection had on this network, zero while there was none: no other
+  /// can be expected to answer sooner.
+  Clock::duration least_rtt{};
 };
 
 /// When another way is started beside a pending attempt.
@@ -47,6 +51,9 @@ struct Step {
   Clock::time_point until;            ///< wait: at most until then
   std::optional<std::size_t> winner;  ///< finish: into the attempts; nothing: all failed
 };
+
+/// How long nothing may come before one look of our own counts as failed, where no round trip is known.
+Clock::duration silence_limit(const HedgeLimits& limits);
 
 /// `attempts[i]` runs `started[i]` of the plan (indices, in the order in which they were started).
 Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> started,

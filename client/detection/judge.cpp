@@ -32,7 +32,6 @@ void NetworkHealth::direct_failed(Clock::time_point now, std::string domain) {
 
 void NetworkHealth::tunnel_worked(Clock::time_point now) {
   tunnel_ok_ = now;
-  failures_.clear();
 }
 
 void NetworkHealth::tunnel_failed(Clock::time_point now) {
@@ -51,7 +50,10 @@ bool NetworkHealth::alive(Clock::time_point now) const {
 }
 
 bool NetworkHealth::suspect(Clock::time_point now) const {
-  if (!link_) return true;
+  return !link_ || failing(now);
+}
+
+bool NetworkHealth::failing(Clock::time_point now) const {
   std::set<std::string_view> domains;
   for (const auto& f : failures_)
     if (now - f.at <= kSuspectWithin) domains.insert(f.domain);
@@ -59,7 +61,10 @@ bool NetworkHealth::suspect(Clock::time_point now) const {
 }
 
 bool NetworkHealth::outage(Clock::time_point now) const {
-  return suspect(now) || (within(tunnel_bad_, now, kAliveFor) && !alive(now));
+  if (!link_) return true;
+  const bool tunnel_down = tunnel_bad_ && (!tunnel_ok_ || *tunnel_ok_ < *tunnel_bad_);
+  if (failing(now) && (tunnel_down || !within(tunnel_ok_, now, kAliveFor))) return true;
+  return within(tunnel_bad_, now, kAliveFor) && !alive(now);
 }
 
 Ruling rule_on(const Contrast& c) noexcept {

@@ -25,9 +25,12 @@ class NetworkHealth {
 
   /// Something answered within the last 10 s.
   bool alive(Clock::time_point now) const;
-  /// No link, or three unrelated domains failed directly within 5 s and nothing worked since.
+  /// No link, or three unrelated domains failed directly within 5 s and nothing worked directly since. What
+  /// the tunnel carries meanwhile does not clear that: it comes back first when an outage ends.
   bool suspect(Clock::time_point now) const;
-  /// Extra dials should be sparse: an outage, seen from here.
+  /// The same, the link aside.
+  bool failing(Clock::time_point now) const;
+  /// Extra dials should be sparse: an outage, seen from here. Not while the tunnel works.
   bool outage(Clock::time_point now) const;
 
  private:

@@ -38,6 +38,7 @@ const std::string& Learner::network() {
       health_.forget();
       leaning_.clear();
       proven_.clear();
+      least_rtt_ = {};
     }
     network_ = now.id;
     provisional_ = now.provisional;
@@ -106,8 +107,11 @@ void Learner::saw(const std::string& host, const Attempt& attempt) {
       health_.tunnel_worked(now);  // the bridge answered, whatever it said of the site
     return;
   }
+  if (view.rtt > Clock::duration::zero() && (least_rtt_ == Clock::duration::zero() || view.rtt < least_rtt_))
+    least_rtt_ = view.rtt;
   if (view.outcome == Outcome::validated) health_.direct_worked(now);
-  if (view.outcome == Outcome::failed && view.signal != Signal::none)
+  const bool failed = view.outcome == Outcome::failed || view.outcome == Outcome::pending;
+  if (failed && !attempt.presumed && may_be_network(view.signal))
     health_.direct_failed(now, registrable_domain(host));
 }
 
@@ -124,7 +128,7 @@ Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Atte
   const auto ruling = rule_on(contrast);
   spdlog::debug("{}: {} ({}), {}", host, to_string(direct.view.signal), took(direct), describe(ruling));
   if (ruling != Ruling::convict) return ruling;
-  note(host, Way::direct, direct.view.signal, took(direct));
+  note(host, direct.view.way, direct.view.signal, took(direct));
   note(host, other->view.way, Signal::none, took(*other));
   convict_host(host, port, other->view.way, direct.view.signal, direct.tried_address());
   return ruling;

@@ -27,6 +27,8 @@ class Learner {
   /// Whether what was begun on `network_then` is still on the same one.
   bool still_on(const std::string& network_then);
   NetworkHealth& health() { return health_; }
+  /// The least round trip of a direct connection on this network; zero while there was none.
+  Clock::duration least_rtt() const { return least_rtt_; }
 
   /// The verdict that holds for `host` now: its own, or its domain's. Marks it used.
   std::optional<Verdict> verdict(const std::string& host);
@@ -37,11 +39,11 @@ class Learner {
   void stop_leaning(const std::string& host);
   bool leaning(const std::string& host);
 
-  /// The site behind a name has shown its certificate on this network.
+  /// The site behind a name has shown its certificate on this network, or shows one like that everywhere.
   bool proven(const std::string& host) const { return proven_.contains(host); }
   void prove(const std::string& host);
 
-  /// Health and evidence from one ended attempt.
+  /// What one attempt says of the network; one that is pending when its silence has been ruled on.
   void saw(const std::string& host, const Attempt& attempt);
   /// Weighs `direct` (failed, doubtful or silent) against `other` (null: nothing worked) and convicts if it
   /// may.
@@ -66,6 +68,7 @@ class Learner {
   std::function<NetworkIdentity()> read_network_;
   std::string network_, provisional_;
   NetworkHealth health_;
+  Clock::duration least_rtt_{};
   std::map<std::string, Clock::time_point> leaning_;
   std::set<std::string> proven_;
 };

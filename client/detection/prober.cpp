@@ -2,9 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
+#include <set>
 
+#include "client/detection/look.hpp"
 #include "client/detection/probe_flight.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -12,44 +15,33 @@
 namespace surang::client {
 namespace {
 
+constexpr std::chrono::seconds kLongestRetest{30};
+
 // What a ServerHello of whoever sits at the address cannot disprove.
 bool needs_certificate(const Verdict& v) {
   return v.port != 80 &&
          (v.way == Way::direct_encrypted_dns || is_dns(v.signal) || v.signal == Signal::tls_certificate);
 }
 
-// Runs a race of our own and leaves nothing of it behind.
-struct Probe {
-  std::shared_ptr<Attempt> attempt;  // by the one way asked
-  bool works = false;
-};
-
-asio::awaitable<Probe> probe(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits, Way way,
-                             Endpoint to, std::string host) {
-  std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
-  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(host, to.port()));
-  limits.budget = std::chrono::seconds(10);
-  Race race(executor, tools, limits, std::move(plan), to, flight);
-  const auto winner = co_await race.run_and_close();
-  Probe result;
-  result.attempt = race.by(way);
-  result.works = winner && winner->view.outcome == Outcome::validated;
-  if (result.attempt->view.outcome == Outcome::pending)
-    result.attempt->view.signal = result.attempt->silence();
-  co_return result;
-}
-
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
-                             Learner& learner, const ProberOptions& options, Verdict v) {
+                             Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
+                             Verdict v) {
   const Endpoint to(v.subject, v.port);
   const std::string host = v.subject;
   const auto network = learner.network();
-  const auto direct = co_await probe(executor, tools, limits, Way::direct, to, host);
+  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(host, to.port()));
+  // The verdict may end while this is found out; no visit must pay for that.
+  struct Lean {
+    Learner& learner;
+    std::string host;
+    ~Lean() { learner.stop_leaning(host); }
+  } const lean{learner, host};
+  learner.lean(host, kLongestRetest);
+  auto direct = co_await look_by(executor, tools, limits, Way::direct, to, flight);
   bool works = direct.works;
   Signal signal = direct.attempt->view.signal;
-  if (works && needs_certificate(v) && options.tls_context) {
-    const auto proof =
-        co_await verified(executor, tools, limits, Way::direct, to, host, options.tls_context());
+  if (works && needs_certificate(v) && tls_context) {
+    const auto proof = co_await verified(executor, tools, limits, Way::direct, to, host, tls_context());
     works = proof.has_value();
     if (!works) signal = proof.error() == Errc::certificate ? Signal::tls_certificate : v.signal;
   }
@@ -60,10 +52,38 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     co_return learner.acquit(host);
   }
   // Only contrast renews it; when nothing works the network is at fault, and the verdict is left to lapse.
-  const auto other = co_await probe(executor, tools, limits, v.way, to, host);
-  if (!other.works || !learner.still_on(network) || learner.health().suspect(Clock::now())) co_return;
+  Way way = v.way;
+  auto other = co_await look_by(executor, tools, limits, way, to, flight);
+  if (!other.works && way != Way::tunnel && tools.tunnel) {
+    way = Way::tunnel;
+    other = co_await look_by(executor, tools, limits, way, to, flight);
+  }
+  if (!other.works) co_return;
+  if (is_silence(direct.attempt->view.signal)) {
+    // The network may have come back between the two.
+    direct = co_await look_by(executor, tools, limits, Way::direct, to, flight);
+    if (direct.works) co_return;
+  }
+  if (!learner.still_on(network) || learner.health().suspect(Clock::now())) co_return;
   learner.saw(host, *other.attempt);
-  learner.renew(v, signal == Signal::none ? v.signal : signal);
+  if (signal == Signal::none) signal = v.signal;
+  if (way != v.way)
+    co_return learner.convict_host(host, v.port, way, signal, direct.attempt->tried_address());
+  learner.renew(v, signal);
+}
+
+// Marks a host as being retested for as long as it lives.
+struct Busy {
+  std::shared_ptr<std::set<std::string>> hosts;
+  std::string host;
+  ~Busy() { hosts->erase(host); }
+};
+
+asio::awaitable<void> marked(asio::awaitable<void> task, std::shared_ptr<std::set<std::string>> hosts,
+                             std::string host) {
+  hosts->insert(host);
+  const Busy busy{hosts, host};
+  co_await std::move(task);
 }
 
 }  // namespace
@@ -82,15 +102,21 @@ bool probe_due(const Verdict& v, std::chrono::seconds first_expiry, UnixSeconds 
 asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                  Learner& learner, ProberOptions options) {
   asio::steady_timer timer(executor);
+  const auto busy = std::make_shared<std::set<std::string>>();
   const auto horizon = expiry_after(4, learner.first_expiry()).count() / 5 + 1;
   for (;;) {
     timer.expires_after(options.tick);
     co_await timer.async_wait(asio::use_awaitable);
     const auto now = unix_now();
-    std::optional<Verdict> due;
-    for (const auto& v : learner.store().ending(learner.network(), now, now + horizon, 0))
-      if (!due && probe_due(v, learner.first_expiry(), now)) due = v;
-    if (due) co_await retest(executor, tools, limits, learner, options, *due);
+    auto room = options.at_once - std::min(options.at_once, busy->size());
+    for (const auto& v : learner.store().ending(learner.network(), now, now + horizon, 0)) {
+      if (room == 0) break;
+      if (busy->contains(v.subject) || !probe_due(v, learner.first_expiry(), now)) continue;
+      busy->insert(v.subject);
+      --room;
+      auto task = retest(executor, tools, limits, learner, options.tls_context, v);
+      options.spawn(marked(std::move(task), busy, v.subject));
+    }
   }
 }
 
@@ -100,6 +126,8 @@ asio::awaitable<Result<void>> verified(asio::any_io_executor executor, AttemptTo
   // Connects by the way without saying anything, then speaks TLS over it.
   std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
   const auto nothing = std::make_shared<const FirstFlight>();
+  limits.budget =
+      std::min(limits.budget, 2 * silence_limit(limits.hedge));  // for the name and for connecting
   Race race(executor, tools, limits, std::move(plan), to, nothing);
   const auto winner = co_await race.run_and_close();
   if (!winner) co_return race.error();

@@ -18,12 +18,15 @@ namespace surang::client {
 bool probe_due(const Verdict& verdict, std::chrono::seconds first_expiry, UnixSeconds now);
 
 struct ProberOptions {
-  Clock::duration tick = std::chrono::seconds(2);  ///< at most one probe in this time, over all hosts
+  Clock::duration tick = std::chrono::seconds(2);  ///< how often what is due is looked for
+  std::size_t at_once = 4;                         ///< retests side by side, over all hosts
+  /// Runs a retest beside the prober. It holds what it was given here until it has unwound.
+  std::function<void(asio::awaitable<void>)> spawn;
   /// Made when the first verdict of a kind that only a certificate can clear is retested.
   std::function<std::shared_ptr<SSL_CTX>()> tls_context;
 };
 
-/// Runs until cancelled. What it is given must outlive it.
+/// Runs until cancelled. What it is given must outlive it and what it spawned.
 asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                  Learner& learner, ProberOptions options);
 

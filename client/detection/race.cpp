@@ -22,6 +22,8 @@ Race::Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits
 void Race::start(std::size_t index) {
   AttemptOrder order(plan_[index].way, to_, flight_);
   order.judge_answer = flight_->replayable;
+  order.compare_names =
+      std::any_of(plan_.begin(), plan_.end(), [](const auto& p) { return p.way == Way::direct; });
   if (!flight_->replayable && index + 1 < plan_.size() && order.way != Way::tunnel)
     order.connect_limit = limits_.hedge.silence + 2 * limits_.hedge.assumed_rtt;
   order.beside = [this](asio::awaitable<void> task) { group_.spawn(std::move(task)); };
@@ -40,6 +42,22 @@ asio::awaitable<void> Race::changed_or(Clock::time_point until) {
     throw boost::system::system_error(asio::error::operation_aborted);
 }
 
+std::shared_ptr<Attempt> Race::begin() {
+  start(0);
+  return attempts_.back();
+}
+
+asio::awaitable<std::shared_ptr<Attempt>> Race::still_served() {
+  const auto direct = by(Way::direct);
+  const bool waits = direct && direct->view.outcome == Outcome::pending && direct->view.sent &&
+                     direct->view.stage == Stage::waiting && flight_->replayable &&
+                     direct->silence() == Signal::http_silence;
+  if (!waits) co_return nullptr;
+  co_await close();  // the attempt lets go of its Stream
+  if (!direct->stream || direct->view.outcome != Outcome::pending) co_return nullptr;
+  co_return direct;
+}
+
 asio::awaitable<std::shared_ptr<Attempt>> Race::run() {
   const auto budget_end = Clock::now() + limits_.budget;
   std::vector<AttemptView> views;
@@ -50,7 +68,7 @@ asio::awaitable<std::shared_ptr<Attempt>> Race::run() {
     const auto step = next_step(plan_, started_, views, flight_->replayable, limits_.hedge, budget_end, now);
     if (step.kind == Step::Kind::finish) {
       if (step.winner) co_return attempts_[*step.winner];
-      co_return nullptr;
+      co_return co_await still_served();
     }
     if (step.kind == Step::Kind::wait) {
       co_await changed_or(step.until);
@@ -96,8 +114,8 @@ asio::awaitable<void> Race::close() {
 }
 
 std::shared_ptr<Attempt> Race::by(Way way) const {
-  for (const auto& a : attempts_)
-    if (a->view.way == way) return a;
+  for (auto it = attempts_.rbegin(); it != attempts_.rend(); ++it)
+    if ((*it)->view.way == way) return *it;
   return nullptr;
 }
 

@@ -23,8 +23,12 @@ class Race {
   Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits, std::vector<PlannedWay> plan,
        Endpoint to, std::shared_ptr<const FirstFlight> flight);
 
-  /// The winning attempt, or nothing when all failed or the budget is spent. Losers are left as they are.
+  /// The winning attempt, or nothing when all failed or the budget is spent. Losers are left as they are. A
+  /// request that the site has received and is still at work on wins in the end, with its answer unjudged.
   asio::awaitable<std::shared_ptr<Attempt>> run();
+
+  /// Instead of run: starts the plan's first way, for wait_for_failure to follow.
+  std::shared_ptr<Attempt> begin();
 
   /// The same for a probe of our own: whatever way it ends, nothing of it runs afterwards.
   asio::awaitable<std::shared_ptr<Attempt>> run_and_close();
@@ -36,7 +40,7 @@ class Race {
   /// Ends what still runs. To be awaited before the Race is destroyed; not cancellable.
   asio::awaitable<void> close();
 
-  /// The attempt by `way`; null when it was not started.
+  /// The latest attempt by `way`; null when none was started.
   std::shared_ptr<Attempt> by(Way way) const;
   const std::vector<std::shared_ptr<Attempt>>& attempts() const { return attempts_; }
   const Endpoint& to() const { return to_; }
@@ -46,6 +50,7 @@ class Race {
 
  private:
   void start(std::size_t index);
+  asio::awaitable<std::shared_ptr<Attempt>> still_served();
   asio::awaitable<void> changed_or(Clock::time_point until);
 
   asio::any_io_executor executor_;

@@ -83,6 +83,24 @@ bool is_connect(Signal signal) noexcept {
   return signal >= Signal::tcp_rst && signal <= Signal::tcp_icmp;
 }
 
+bool is_silence(Signal signal) noexcept {
+  switch (signal) {
+    case Signal::dns_silence:
+    case Signal::tcp_silence:
+    case Signal::tls_silence:
+    case Signal::tls_lost:
+    case Signal::http_silence:
+    case Signal::http_lost:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool may_be_network(Signal signal) noexcept {
+  return is_silence(signal) || is_connect(signal) || signal == Signal::no_network;
+}
+
 Signal connect_failure(error_code e, Clock::duration took) noexcept {
   if (e == error::connection_refused || reset(e)) return Signal::tcp_rst;
   if (e == error::timed_out || e == Errc::timed_out) return Signal::tcp_silence;

@@ -53,6 +53,11 @@ std::string_view describe(Signal signal) noexcept;
 bool is_dns(Signal signal) noexcept;
 /// Before the first flight could be sent: SYN refused, lost or answered by ICMP.
 bool is_connect(Signal signal) noexcept;
+/// Nothing came back at all, at whatever stage.
+bool is_silence(Signal signal) noexcept;
+/// As every site looks when the network itself fails: silences, and connections refused by routers on the
+/// way.
+bool may_be_network(Signal signal) noexcept;
 
 using Clock = std::chrono::steady_clock;
 

@@ -60,6 +60,7 @@ class Asked {
     return it != entries_.end() && it->second->value ? &*it->second->value : nullptr;
   }
   void forget() { entries_.clear(); }
+  void forget(const std::string& key) { entries_.erase(key); }
 
  private:
   static asio::awaitable<void> news(std::shared_ptr<Entry> entry) {
@@ -92,7 +93,7 @@ class Asked {
 
 struct Engine {
   Engine(asio::any_io_executor e, const config::ClientOptions& o, Dialer* tunnel)
-      : system(e, system_options(o), [this](const std::string& host) { late[host] = Clock::now() + 10min; }),
+      : system(e, system_options(o), [this](const std::string& host) { came_late(host); }),
         doh(e, doh_options(o), o.doh.empty() ? nullptr : tls::make_client_context(o.extra_ca_file), direct,
             tunnel) {}
 
@@ -105,6 +106,11 @@ struct Engine {
     DohOptions d;
     d.servers = o.doh;
     return d;
+  }
+
+  void came_late(const std::string& host) {
+    if (late.size() >= kMostNames) late.clear();
+    late[host] = Clock::now() + 10min;
   }
 
   SystemResolver unused;  // providers are dialled by address
@@ -177,7 +183,10 @@ class DirectNames final : public Names {
     engine_->late.erase(host);
   }
   void confirmed(const asio::ip::address& address) override { engine_->sinkholes.confirmed(address); }
+  bool pinned(const std::string& host) override { return engine_->system.pinned(host); }
+  void forget_name(const std::string& host) override { system_.forget(host); }
   void forget() override {
+    engine_->system.forget();
     engine_->sinkholes = {};
     system_.forget();
     encrypted_.forget();

@@ -103,6 +103,7 @@ DnsReply parse_dns_reply(Bytes message, Bytes query) {
   }
   reply.kind = DnsReply::Kind::answer;
   reply.records = static_cast<std::uint16_t>(message[6] << 8 | message[7]);
+  reply.edns = (message[10] | message[11]) != 0;
   const auto end = question_end(query);
   const bool v6 = query[end - 3] == static_cast<std::uint8_t>(RecordType::aaaa);
   if (v6)

@@ -29,6 +29,9 @@ struct DnsReply {
   std::vector<boost::asio::ip::address> addresses;
   std::chrono::seconds ttl{0};  ///< the least of the answer's
   std::uint16_t records = 0;    ///< in the answer section, aliases included
+  /// Something stands in the additional section: a server that knows EDNS repeats our OPT record there
+  /// (RFC 6891 7), and injectors rarely take the trouble.
+  bool edns = false;
 };
 
 /// `query` is what make_dns_query gave; the reply must repeat its id and question.

@@ -56,4 +56,18 @@ HostsTable parse_hosts(std::string_view text) {
   return table;
 }
 
+HostsOrder parse_hosts_order(std::string_view nsswitch) {
+  auto order = HostsOrder::before_dns;
+  each_line(nsswitch, "#", [&](const auto& words) {
+    if (words[0] != "hosts:") return;
+    const auto files = std::find(words.begin(), words.end(), "files");
+    const auto dns =
+        std::find_if(words.begin(), words.end(), [](auto w) { return w == "dns" || w == "resolve"; });
+    order = files == words.end() ? HostsOrder::unused
+            : files < dns        ? HostsOrder::before_dns
+                                 : HostsOrder::after_dns;
+  });
+  return order;
+}
+
 }  // namespace surang::client

@@ -22,4 +22,10 @@ HostsTable system_hosts();
 /// hosts(5). Pure.
 HostsTable parse_hosts(std::string_view text);
 
+/// Whether the hosts file is asked before, after, or not at all beside DNS (nsswitch.conf(5)).
+enum class HostsOrder { before_dns, after_dns, unused };
+HostsOrder system_hosts_order();
+/// The `hosts:` line; before_dns when there is none. Pure.
+HostsOrder parse_hosts_order(std::string_view nsswitch);
+
 }  // namespace surang::client

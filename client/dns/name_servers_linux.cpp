@@ -21,4 +21,8 @@ HostsTable system_hosts() {
   return parse_hosts(read_file("/etc/hosts"));
 }
 
+HostsOrder system_hosts_order() {
+  return parse_hosts_order(read_file("/etc/nsswitch.conf"));
+}
+
 }  // namespace surang::client

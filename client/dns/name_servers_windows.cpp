@@ -43,4 +43,8 @@ HostsTable system_hosts() {
   return parse_hosts(std::string{std::istreambuf_iterator<char>(file), {}});
 }
 
+HostsOrder system_hosts_order() {
+  return HostsOrder::before_dns;
+}
+
 }  // namespace surang::client

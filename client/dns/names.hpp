@@ -16,10 +16,11 @@ struct NameAnswer {
   std::vector<boost::asio::ip::address> addresses;  ///< in the order in which to try them
   error_code error;                                 ///< set when there are none
   /// Why the answer is not to be believed without contrast: dns_nxdomain, dns_bogon, dns_sinkhole,
-  /// dns_late_answer, dns_silence; none for an ordinary one.
+  /// dns_late_answer, dns_silence; none for an ordinary one. no_network and other: nobody could be asked.
   Signal doubt = Signal::none;
-  /// One bare address and nothing else, as censors answer (and small sites), or an address given for
-  /// unrelated names: not in doubt, but worth a look at the certificate.
+  /// One bare address and nothing else, not even the EDNS record that a name server repeats: as injectors
+  /// answer, and a few old routers. Or an address given for unrelated names. Not in doubt, but worth a look
+  /// at the certificate.
   bool thin = false;
 };
 
@@ -40,8 +41,12 @@ class Names {
   virtual bool late_answer([[maybe_unused]] const std::string& host) { return false; }
   /// A site at this address has shown its certificate: no sinkhole.
   virtual void confirmed([[maybe_unused]] const boost::asio::ip::address& address) {}
-  /// Another network: nothing of what was answered holds.
+  /// The person's own word (the hosts file) says where this name lives: it goes there and nowhere else.
+  virtual bool pinned([[maybe_unused]] const std::string& host) { return false; }
+  /// Another network: nothing of what was answered holds, and its name servers are not asked any more.
   virtual void forget() {}
+  /// The system's answer to one name: the next question asks the name server again.
+  virtual void forget_name([[maybe_unused]] const std::string& host) {}
 };
 
 }  // namespace surang::client

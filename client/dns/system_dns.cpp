@@ -30,6 +30,22 @@ using Addresses = std::vector<address>;
 // The answer of one type is waited for so long after the other's (RFC 8305 3).
 constexpr auto kResolutionDelay = 50ms;
 
+// A failure of this computer's own, not the name server's: out of descriptors, buffers or memory.
+bool out_of_means(const error_code& e) {
+  namespace errc = boost::system::errc;
+  return e == errc::too_many_files_open || e == errc::too_many_files_open_in_system ||
+         e == errc::no_buffer_space || e == errc::not_enough_memory;
+}
+
+// Why no question left this computer; none when it did.
+Signal kept_from_asking(const error_code& e) {
+  namespace errc = boost::system::errc;
+  if (out_of_means(e)) return Signal::other;
+  const bool no_route =
+      e == errc::network_unreachable || e == errc::network_down || e == errc::address_not_available;
+  return no_route ? Signal::no_network : Signal::none;
+}
+
 struct Question {
   std::vector<std::uint8_t> query;
   DnsReply reply;
@@ -89,25 +105,60 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
     refresh_at = now + 1s;
     servers = options.servers();
     hosts = options.hosts();
+    hosts_order = options.hosts_order();
     ipv6 = options.ipv6 && routes_ipv6(executor);
   }
 
-  asio::awaitable<SystemReply> ask(std::string host) {
+  bool pinned(const std::string& host) {
     refresh();
+    return hosts_order == HostsOrder::before_dns && hosts.contains(host);
+  }
+
+  void forget() {
+    ++network;
+    refresh_at = {};
+  }
+
+  asio::awaitable<SystemReply> ask(std::string host) {
     SystemReply reply;
-    if (const auto it = hosts.find(host); it != hosts.end()) {
-      reply.answer.addresses = it->second;  // the person's own word: never in doubt
+    if (pinned(host)) {
+      reply.answer.addresses = hosts.find(host)->second;  // the person's own word: never in doubt
       co_return reply;
     }
     if (servers.empty() || is_local_name(host)) co_return co_await ask_system(host);
+    reply = co_await ask_servers(host);
+    if (!reply.answer.addresses.empty() || hosts_order != HostsOrder::after_dns) co_return reply;
+    if (const auto it = hosts.find(host); it != hosts.end()) {
+      reply = {};
+      reply.answer.addresses = it->second;
+    }
+    co_return reply;
+  }
+
+  asio::awaitable<SystemReply> ask_servers(std::string host) {
+    SystemReply reply;
+    bool asked = false;
+    // What was begun on one network goes on with the next one's servers.
+    for (auto begun = network - 1; begun != network;) {
+      begun = network;
+      refresh();
+      if (servers.empty()) co_return co_await ask_system(host);
+      const auto ask_whom = servers;
+      for (unsigned round = 0; round < options.rounds; ++round)
+        for (const auto& server : ask_whom) {
+          if (begun != network) break;
+          auto tried = co_await ask_server(server, host);
+          if (tried) co_return std::move(*tried);
+          const auto kept = kept_from_asking(tried.error());
+          asked |= kept == Signal::none;
+          if (asked) continue;
+          reply.answer.error = tried.error();
+          reply.answer.doubt = kept;
+        }
+    }
+    if (!asked && reply.answer.error) co_return reply;
     reply.answer.error = make_error_code(Errc::timed_out);
     reply.answer.doubt = Signal::dns_silence;
-    const auto ask_whom = servers;
-    for (unsigned round = 0; round < options.rounds; ++round)
-      for (const auto& server : ask_whom) {
-        auto tried = co_await ask_server(server, host);
-        if (tried) co_return std::move(*tried);
-      }
     co_return reply;
   }
 
@@ -153,6 +204,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
         if (reply.kind == DnsReply::Kind::truncated) {
           auto over_tcp =
               co_await with_timeout<DnsReply>(options.try_limit, ask_over_tcp(executor, server, q.query));
+          if (!over_tcp && out_of_means(over_tcp.error())) co_return over_tcp.error();
           if (!over_tcp) continue;
           reply = std::move(*over_tcp);
         }
@@ -169,7 +221,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
 
   static Result<SystemReply> summary(const std::vector<Question>& questions, const std::string& host) {
     SystemReply reply;
-    bool answered = false, refused = true, no_such_name = false;
+    bool answered = false, refused = true, no_such_name = false, edns = false;
     unsigned records = 0;
     reply.ttl = 300s;
     Addresses v4;
@@ -177,6 +229,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       if (!q.answered) continue;
       answered = true;
       records += q.reply.records;
+      if (q.reply.records > 0) edns |= q.reply.edns;
       refused &= q.reply.kind == DnsReply::Kind::failed;
       no_such_name |= q.reply.kind == DnsReply::Kind::no_such_name;
       if (!q.reply.addresses.empty()) reply.ttl = std::min(reply.ttl, q.reply.ttl);
@@ -192,7 +245,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       return reply;
     }
     reply.answer.doubt = check_addresses(host, reply.answer.addresses);
-    reply.answer.thin = records == 1;
+    reply.answer.thin = records == 1 && !edns;
     return reply;
   }
 
@@ -234,10 +287,17 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       reply.answer.doubt = check_addresses(host, reply.answer.addresses);
     } else {
       reply.answer.error = found.error();
-      const bool silent = found.error() == Errc::timed_out;
-      if (!is_local_name(host)) reply.answer.doubt = silent ? Signal::dns_silence : Signal::dns_nxdomain;
+      if (!is_local_name(host)) reply.answer.doubt = doubt_of(found.error());
     }
     co_return reply;
+  }
+
+  static Signal doubt_of(const error_code& e) {
+    if (e == Errc::name_not_found) return Signal::dns_nxdomain;
+    if (e == Errc::timed_out || e == asio::error::host_not_found_try_again || e == asio::error::no_recovery)
+      return Signal::dns_silence;
+    const auto kept = kept_from_asking(e);
+    return kept == Signal::none ? Signal::other : kept;
   }
 
   asio::any_io_executor executor;
@@ -245,8 +305,10 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
   std::function<void(const std::string&)> late;
   SystemResolver fallback;
   Clock::time_point refresh_at{};
+  unsigned network = 0;  // counts the networks that the servers were read on
   std::vector<udp::endpoint> servers;
   HostsTable hosts;
+  HostsOrder hosts_order = HostsOrder::before_dns;
   bool ipv6 = false;
   TaskGroup background;
 };
@@ -258,6 +320,14 @@ SystemDns::SystemDns(asio::any_io_executor executor, SystemDnsOptions options,
 SystemDns::~SystemDns() {
   impl_->late = [](const std::string&) {};
   impl_->background.cancel();
+}
+
+bool SystemDns::pinned(const std::string& host) {
+  return impl_->pinned(host);
+}
+
+void SystemDns::forget() {
+  impl_->forget();
 }
 
 asio::awaitable<SystemReply> SystemDns::ask(std::string host) {

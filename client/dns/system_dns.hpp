@@ -14,6 +14,7 @@ namespace surang::client {
 struct SystemDnsOptions {
   std::function<std::vector<boost::asio::ip::udp::endpoint>()> servers = system_name_servers;
   std::function<HostsTable()> hosts = system_hosts;
+  std::function<HostsOrder()> hosts_order = system_hosts_order;
   std::chrono::milliseconds try_limit{1500};  ///< one server, one try
   unsigned rounds = 2;                        ///< through all servers
   std::chrono::milliseconds late_wait{500};   ///< a second answer is listened for
@@ -33,6 +34,10 @@ class SystemDns {
   ~SystemDns();
 
   boost::asio::awaitable<SystemReply> ask(std::string host);
+  /// The hosts file has this name, and is to be asked before any name server.
+  bool pinned(const std::string& host);
+  /// Another network: reads the name servers again, and what is being asked turns to the new ones.
+  void forget();
 
  private:
   struct Impl;

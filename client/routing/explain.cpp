@@ -1,4 +1,5 @@
 // why, check and convictions: what Router believes and what it sees, in words.
+#include <algorithm>
 #include <boost/json/value.hpp>
 #include <ctime>
 
@@ -86,6 +87,9 @@ json::object Router::why(std::string host) {
     if (rule->action == RuleAction::never) o["refused"] = true;
   } else if (made && core.parts.is_local(*made)) {
     text = host + " is on this computer or its own network: it always goes directly.";
+  } else if (made && !made->address() && core.parts.names->pinned(made->host())) {
+    text =
+        host + " stands in this computer's hosts file: it always goes directly, to the address given there.";
   } else if (verdict && verdict->expires > now) {
     way = verdict->way;
     if (way == Way::tunnel && !core.tunnel) way = Way::direct;
@@ -97,7 +101,7 @@ json::object Router::why(std::string host) {
         (verdict->scope == Scope::domain ? " Other names of " + verdict->subject + " are blocked too." : "") +
         " It " + std::string(how(way)) + "; the direct way is tried again " + ago(now - verdict->expires) +
         ".";
-  } else if (core.learner.leaning(host)) {
+  } else if (core.learner.leaning(host) || core.concluding.contains(host)) {
     way = Way::tunnel;
     text = host + " has just failed directly and worked through the tunnel; this is being confirmed.";
   } else {
@@ -137,10 +141,13 @@ asio::awaitable<json::object> Router::check(std::string host) {
   const Endpoint to = *parsed;
   o["host"] = to.host();
   std::vector<Way> ways{Way::direct};
-  if (!to.address() && core->parts.names->has_encrypted()) ways.push_back(Way::direct_encrypted_dns);
-  if (core->tunnel) ways.push_back(Way::tunnel);
+  const bool pinned = !to.address() && core->parts.names->pinned(to.host());
+  if (!pinned && !to.address() && core->parts.names->has_encrypted())
+    ways.push_back(Way::direct_encrypted_dns);
+  if (!pinned && core->tunnel) ways.push_back(Way::tunnel);
 
   json::array tried;
+  std::vector<asio::ip::address> named;  // by the network's name server
   std::string text = to.to_string() + ":";
   const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(to.host(), to.port()));
   for (const Way way : ways) {
@@ -159,14 +166,19 @@ asio::awaitable<json::object> Router::check(std::string host) {
     t.signal = attempt->view.outcome == Outcome::pending ? attempt->silence() : attempt->view.signal;
     t.detail = attempt->view.detail;
     if (way != Way::tunnel) t.address = attempt->tried_address();
-    const bool same = attempt->view.agrees;
+    if (way == Way::direct) named = attempt->addresses;
+    const bool same =
+        way == Way::direct_encrypted_dns && std::any_of(named.begin(), named.end(), [&](const auto& address) {
+          return std::count(attempt->addresses.begin(), attempt->addresses.end(), address) > 0;
+        });
 
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(t.took).count();
-    auto words = t.works ? std::string("works")
-                 : same  ? std::string("encrypted DNS says the same as the network's name server")
-                         : std::string(describe(t.signal));
+    auto words = t.works                      ? std::string("works")
+                 : attempt->view.no_such_name ? std::string("encrypted DNS knows no such site")
+                                              : std::string(describe(t.signal));
     words += ", " + std::to_string(ms) + " ms";
     if (!t.address.empty()) words += ", at " + t.address;
+    if (same) words += ", as the network's name server says";
     if (!t.detail.empty()) words += " (" + t.detail + ")";
     text += "\n  " + std::string(to_string(way)) + ": " + words;
     json::object item;

@@ -23,7 +23,7 @@ struct PlannedWay {
 };
 
 struct LadderFacts {
-  bool local = false;      ///< this computer or its own network
+  bool local = false;      ///< this computer, its own network, or where the person's hosts file says
   bool name = true;        ///< a host name, not an address
   bool has_tunnel = true;  ///< a bridge is configured
   bool has_encrypted_dns = true;

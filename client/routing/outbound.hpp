@@ -17,7 +17,8 @@ namespace surang::client {
 class ConnectionWatch {
  public:
   virtual ~ConnectionWatch() = default;
-  /// When the relay ended. `browser_closed`: the browser ended it, which proves nothing.
+  /// When the relay ended. `browser_closed`: the browser ended it, or nobody did anything wrong; it proves
+  /// nothing. `why` is empty for a quiet end. Called before, or together with, the end of the stream.
   virtual void ended(std::uint64_t bytes_from_site, bool browser_closed, error_code why) = 0;
 };
 
@@ -25,7 +26,7 @@ struct OpenedConnection {
   StreamPtr stream;                        ///< the first flight has been sent on it
   std::vector<std::uint8_t> first_answer;  ///< already read from it: belongs to the browser first
   std::string way;                         ///< "direct", "tunnel https@name", for logs and status
-  std::unique_ptr<ConnectionWatch> watch;  ///< may be null
+  std::unique_ptr<ConnectionWatch> watch;  ///< may be null; looks at `stream`, so it must not outlive that
 };
 
 class Outbound {

@@ -5,6 +5,7 @@
 #include "client/routing/router_core.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
+#include "transports/tcp/tcp_info.hpp"
 
 namespace surang::client {
 namespace {
@@ -46,6 +47,10 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
     return watch->current();
   };
   parts.is_local = is_local_endpoint;
+  parts.heard = [](const Stream& stream) {
+    const auto info = tcp_info(stream.native_socket());
+    return !info || info->bytes_received > 0;
+  };
   return parts;
 }
 

@@ -22,6 +22,8 @@ struct RouterParts {
   std::unique_ptr<Connector> connector;
   std::function<NetworkIdentity()> network;
   std::function<bool(const Endpoint&)> is_local;
+  /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
+  std::function<bool(const Stream&)> heard;
 };
 
 struct RouterCore;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -20,6 +21,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
 
   /// The name that verdicts are kept under: the site's, even when the browser gave an address.
   static std::string host_of(const Endpoint& to, const FirstFlight& flight);
+  /// Without what is known of dead addresses.
   AttemptTools tools();
   RaceLimits limits();
   LadderFacts facts(const Endpoint& to, const std::string& host);
@@ -33,12 +35,14 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   void start_probing();
   /// The system's roots and the person's own, read once.
   std::shared_ptr<SSL_CTX> tls_context();
-  /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
   asio::awaitable<void> blame_names(Endpoint to, std::string host, std::vector<asio::ip::address> tried);
+  /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
   void contrast_later(Endpoint to, std::string host);
   asio::awaitable<void> contrast(Endpoint to, std::string host);
-  /// One more direct attempt; true when it fails as well.
-  asio::awaitable<bool> fails_again(Endpoint to, std::string host);
+  /// Follows an unjudged direct connection on which a flight of the kind `said` has left. It must not outlive
+  /// `stream`.
+  std::unique_ptr<ConnectionWatch> watch_unjudged(Endpoint to, std::string host, const Stream& stream,
+                                                  FirstFlight::Kind said, Clock::duration rtt);
 
   asio::any_io_executor executor;
   config::ClientOptions options;
@@ -48,16 +52,41 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   Learner learner;
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
+  std::set<std::string> concluding;                     // hosts whose failure is being confirmed
   Clock::time_point last_extra_dial{};
   std::string names_network;  ///< that the names were asked on
   TaskGroup background;
 
  private:
+  struct Concluding;
+  // A conviction that waits until the network is above suspicion.
+  struct Suspected {
+    Suspected(Endpoint endpoint, std::string name, std::string id)
+        : to(std::move(endpoint)), host(std::move(name)), network(std::move(id)) {}
+    Endpoint to;
+    std::string host, network;
+  };
+
   static asio::awaitable<void> probing(std::shared_ptr<RouterCore> self);
+  static asio::awaitable<void> holding(std::shared_ptr<RouterCore> self, asio::awaitable<void> task);
   asio::awaitable<void> conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                  std::string host, std::string network);
+  /// One more attempt by the same way, beside the first one where that is still silent; true when both fail.
+  asio::awaitable<bool> fails_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
+                                    std::string host);
+  /// Whether the way that won answers now as well, when a silence has run its time.
+  asio::awaitable<bool> still_works(std::shared_ptr<Race> race, Way way, std::string host);
+  /// False when too many wait already.
+  bool learn_later(Endpoint to, std::string host, std::string network);
+  asio::awaitable<void> retry_suspected();
+  asio::awaitable<void> dismiss_working();
+  asio::awaitable<void> dismiss_if_working(Endpoint to, std::string host);
+  asio::awaitable<void> heard_in_time(std::shared_ptr<const Stream*> stream, Endpoint to, std::string host,
+                                      Clock::duration wait);
   bool may_dial_extra();
 
+  std::deque<Suspected> suspected;
+  bool retrying = false;
   std::shared_ptr<SSL_CTX> tls_context_;
 };
 

@@ -54,6 +54,19 @@ TEST_CASE("block pages, foreign redirects and other tongues are not") {
   CHECK(http(head + "<iframe src=\"http://10.10.34.34?type=Invalid\">").signal == Signal::http_block_page);
   CHECK(http(head + std::string(60, 'x')).state == State::valid);
   CHECK(http(head, true).state == State::valid);
+  // The shop of the visitor's own country, by the same name.
+  const auto sent_to = [](const char* asked, const char* place) {
+    AnswerQuestion q;
+    q.kind = FirstFlight::Kind::http;
+    q.host = asked;
+    const auto text = "HTTP/1.1 302 Found\r\nLocation: http://" + std::string(place) + "/\r\n\r\n";
+    return judge_first_answer(q, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
+                              false)
+        .state;
+  };
+  CHECK(sent_to("www.shop.com", "www.shop.co.uk") == State::valid);
+  CHECK(sent_to("shop.com", "shop.blocked.net") == State::doubtful);
+  CHECK(sent_to("10.1.2.3", "10.9.9.9") == State::doubtful);
   CHECK(http("SSH-2.0-OpenSSH\r\n").signal == Signal::http_not_http);
   CHECK(http("HTTP/1.1 200 OK\r\n", true).state == State::invalid);
   CHECK(!is_block_page("HTTP/1.1 200 OK\r\n", "<p>an article on 10.10.34.34</p>"));
@@ -86,5 +99,16 @@ TEST_CASE("a TLS answer echoes the hello's session id") {
   CHECK(tls(bytes({21, 3, 3, 0, 2})).state == State::need_more);
   CHECK(tls("HTTP/1.1 400 Bad Request\r\n\r\n").signal == Signal::tls_not_tls);
   CHECK(tls(bytes({22, 3, 3, 0, 0})).state == State::invalid);
+  // Nothing behind the message counts, and nothing empty, foreign or endless before its end is waited for.
+  CHECK(tls(record(message) + "rubbish").state == State::valid);
+  CHECK(tls(record(message.substr(0, 5)) + bytes({22, 3, 3, 0, 0})).signal == Signal::tls_not_tls);
+  CHECK(tls(record(message.substr(0, 5)) + bytes({23, 3, 3, 0, 1, 0})).signal == Signal::tls_not_tls);
+  std::string endless;
+  const auto long_message = bytes({2, 0, 16, 0}) + std::string(4096, '\3');
+  for (const char c : long_message) endless += record(std::string(1, c));
+  CHECK(endless.size() > kMaxFirstAnswer);
+  CHECK(tls(endless.substr(0, kMaxFirstAnswer - 1)).state == State::need_more);
+  CHECK(tls(endless.substr(0, kMaxFirstAnswer)).state == State::invalid);
+  CHECK(tls(endless).state == State::invalid);
   CHECK(tls(record(bytes({2, 0, 0, 4, 3, 3, 0, 0}))).state == State::invalid);
 }

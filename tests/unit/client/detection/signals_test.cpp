@@ -112,6 +112,62 @@ TEST_CASE("direct goes first, the tunnel after the hedge delay and a round trip"
   CHECK(s.at(481ms).winner == 0);
 }
 
+TEST_CASE("where no round trip is known the network's least one is expected") {
+  Script s;
+  s.add(0, 0ms);
+  s.limits.least_rtt = 700ms;
+  CHECK(hedge_at(s.attempts[0], s.limits) == s.t0 + 1100ms);
+  CHECK(silent_at(s.attempts[0], s.limits) == s.t0 + 1200ms + 1400ms);
+  s.limits.least_rtt = 5s;
+  CHECK(hedge_at(s.attempts[0], s.limits) == s.t0 + 2400ms);  // bounded
+  s.limits.least_rtt = 4ms;
+  CHECK(silent_at(s.attempts[0], s.limits) == s.t0 + 1800ms);  // a lost SYN must not convict
+  s.attempts[0].rtt = 40ms;
+  CHECK(hedge_at(s.attempts[0], s.limits) == s.t0 + 440ms);
+}
+
+TEST_CASE("a tunnel that lost the flight is dialled once more, soon, and for what may be repeated") {
+  Script s;
+  s.plan = {{Way::tunnel, StartWhen::at_once}, {Way::direct, StartWhen::when_tunnel_is_down}};
+  auto& lost = s.add(0, 0ms);
+  lost.outcome = Outcome::failed;
+  lost.signal = Signal::tunnel_failed;
+  CHECK(s.at(5ms).index == 1);  // the dial itself failed: the pool knows
+  s.attempts[0].sent = true;
+  CHECK(s.at(5ms).kind == Step::Kind::start);
+  CHECK(s.at(5ms).index == 0);
+  CHECK(s.at(10s).index == 1);  // too late
+  s.replayable = false;
+  CHECK(s.at(5ms).kind == Step::Kind::finish);
+  s.replayable = true;
+  s.add(0, 5ms);
+  CHECK(s.at(6ms).kind == Step::Kind::wait);
+  s.attempts[1].outcome = Outcome::failed;
+  s.attempts[1].signal = Signal::tunnel_failed;
+  s.attempts[1].sent = true;
+  CHECK(s.at(10ms).index == 1);  // once
+}
+
+TEST_CASE("an address that both name servers give explains no strange certificate") {
+  Script s;
+  auto& direct = s.add(0, 0ms);
+  direct.outcome = Outcome::doubtful;
+  direct.signal = Signal::tls_certificate;
+  auto& named = s.add(1, 50ms);
+  named.outcome = Outcome::failed;
+  named.agrees = true;
+  CHECK(s.at(60ms).index == 2);  // on to the tunnel
+  s.attempts[0].signal = Signal::dns_bogon;
+  CHECK(s.at(60ms).winner == 0);
+  s.attempts[1].agrees = false;
+  s.attempts[1].no_such_name = true;
+  CHECK(s.at(60ms).winner == 0);
+  s.attempts[0].outcome = Outcome::failed;
+  s.attempts[0].signal = Signal::dns_nxdomain;
+  CHECK(s.at(60ms).kind == Step::Kind::finish);  // nothing that a tunnel could change
+  CHECK(!s.at(60ms).winner);
+}
+
 TEST_CASE("a failure starts the next way at once, and a lying name server encrypted DNS first") {
   Script s;
   s.add(0, 0ms).outcome = Outcome::failed;
@@ -123,8 +179,8 @@ TEST_CASE("a failure starts the next way at once, and a lying name server encryp
   CHECK(s.at(82ms).kind == Step::Kind::wait);
   CHECK(s.at(481ms).index == 2);
   s.attempts[1].outcome = Outcome::failed;
-  CHECK(s.at(200ms).index == 2);  // encrypted DNS is blocked too
-  s.attempts[1].agrees = true;    // or says the same: there is no such name
+  CHECK(s.at(200ms).index == 2);      // encrypted DNS is blocked too
+  s.attempts[1].no_such_name = true;  // or says the same: there is no such name
   CHECK(s.at(200ms).kind == Step::Kind::finish);
   CHECK(!s.at(200ms).winner);
 }
@@ -199,12 +255,23 @@ TEST_CASE("a network is suspect when unrelated domains fail together and nothing
   h.direct_failed(t + 6s, "d.com");
   h.direct_failed(t + 6s, "e.com");
   CHECK(h.suspect(t + 6s));
+  CHECK(h.outage(t + 6s));
+  // The tunnel comes back first when an outage ends: dials need not be spared any more, verdicts wait.
   h.tunnel_worked(t + 7s);
-  CHECK(!h.suspect(t + 7s));
+  CHECK(h.suspect(t + 7s));
+  CHECK(!h.outage(t + 7s));
   CHECK(h.alive(t + 17s));
   CHECK(!h.alive(t + 18s));
+  h.direct_failed(t + 8s, "f.com");
+  h.tunnel_failed(t + 8s);
+  CHECK(h.outage(t + 8s));
+  h.direct_worked(t + 9s);
+  CHECK(!h.suspect(t + 9s));
+  CHECK(!h.outage(t + 9s));
   h.link(false);
-  CHECK(h.suspect(t + 7s));
+  CHECK(h.suspect(t + 9s));
+  CHECK(!h.failing(t + 9s));
+  CHECK(h.outage(t + 9s));
 }
 
 TEST_CASE("expiry grows with every renewal and not within one") {

@@ -42,6 +42,12 @@ TEST_CASE("a reply must repeat the question") {
   CHECK(parsed.addresses.size() == 2);
   CHECK(parsed.addresses[0] == make_address("93.184.1.1"));
   CHECK(parsed.ttl.count() == 60);
+  CHECK(!parsed.edns);
+  auto with_edns = good;
+  with_edns[11] = 1;
+  with_edns.insert(with_edns.end(), query.end() - 11, query.end());
+  CHECK(parse_dns_reply(with_edns, query).edns);
+  CHECK(parse_dns_reply(with_edns, query).addresses.size() == 2);
 
   CHECK(parse_dns_reply(reply_to(query, {}, 3), query).kind == DnsReply::Kind::no_such_name);
   CHECK(parse_dns_reply(reply_to(query, {}, 2), query).kind == DnsReply::Kind::failed);
@@ -108,4 +114,13 @@ TEST_CASE("resolv.conf and hosts are read as the system reads them") {
   CHECK(hosts.contains("alias"));
   CHECK(!hosts.contains("no"));
   CHECK(!hosts.contains("y"));
+}
+
+TEST_CASE("the hosts file has the place that nsswitch.conf gives it") {
+  CHECK(parse_hosts_order("") == HostsOrder::before_dns);
+  CHECK(parse_hosts_order("passwd: files\nhosts: files mdns4_minimal [NOTFOUND=return] dns\n") ==
+        HostsOrder::before_dns);
+  CHECK(parse_hosts_order("hosts: dns files\n") == HostsOrder::after_dns);
+  CHECK(parse_hosts_order("hosts: resolve [!UNAVAIL=return] files dns # files\n") == HostsOrder::after_dns);
+  CHECK(parse_hosts_order("hosts: dns # files\n") == HostsOrder::unused);
 }

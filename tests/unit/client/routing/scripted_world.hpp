@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 /// What one way shows of a site.
 enum class Shows {
   site,         ///< answers
-  slow,         ///< answers after 700 ms
+  slow,         ///< answers after World::slow_by
+  busy,         ///< answers a GET after World::slow_by and a HEAD at once
   syn_silence,  ///< never connects
   refused,      ///< RST to the SYN
   icmp,
@@ -28,10 +29,10 @@ enum class Shows {
   silent,  ///< nothing after the flight
   alert,
   rubbish,
-  block_page,
-  impostor,  ///< TLS with a certificate that nobody should trust
-  down,      ///< through a tunnel: Errc::destination_refused
-  dead,      ///< through a tunnel: the tunnel itself fails
+  block_page,  ///< a redirect to a place that is the censor's
+  impostor,    ///< TLS with a certificate that nobody should trust
+  down,        ///< through a tunnel: Errc::destination_refused
+  dead,        ///< through a tunnel: the tunnel itself fails
 };
 
 class World {
@@ -45,12 +46,17 @@ class World {
   std::string network = "home";
   bool link = true;
   bool with_encrypted = false;
-  std::chrono::milliseconds round_trip{2};
+  std::chrono::milliseconds round_trip{2}, slow_by{120};
+  std::set<std::string> pinned;  // names in the hosts file
+  bool away = false;             // nothing comes through, by any way; a tunnel waits, direct packets are lost
+  bool heard = true;             // what is said of unjudged streams
+  std::map<std::string, int> lost_connects;  // so many first SYNs to a host are lost
+  int lost_sessions = 0;  // so many tunnel dials lead into a session that is dead without knowing
 
   // What happened.
   std::map<std::string, int> direct_dials, tunnel_dials;
   std::map<std::string, int> posts;  // flights that arrived at the site, by first word and host
-  std::set<std::string> trusted;
+  std::set<std::string> trusted, names_forgotten;
 
   RouterParts parts();
   Dialer& tunnel_dialer() { return tunnel_; }
@@ -83,7 +89,27 @@ class World {
 
 /// A GET or POST of a browser.
 FirstFlight http_flight(const std::string& method, const std::string& host);
-/// Short times, so that tests are quick: hedge 60 ms, silence 150 ms.
+/// Short times, so that tests are quick: hedge 60 ms, silence 150 ms (and 600 ms where no RTT is known, as in
+/// this world).
 config::ClientOptions quick_options();
+
+/// What came of one connection.
+struct Visit {
+  error_code error;
+  std::string way;
+  std::chrono::milliseconds took{};
+  StreamPtr stream;
+  std::unique_ptr<ConnectionWatch> watch;
+};
+asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port = 443);
+asio::awaitable<Visit> visit(Router& router, std::string host);
+
+asio::awaitable<void> rest(std::chrono::milliseconds time);
+/// Waits until `condition` holds, for long enough that only a bug takes longer; what it said last.
+asio::awaitable<bool> until(std::function<bool()> condition, std::chrono::seconds limit = 20s);
+
+/// Runs `scenario` with a world and a router over a store in memory.
+void with_router(std::function<asio::awaitable<void>(World&, Router&)> scenario,
+                 config::ClientOptions options = quick_options(), bool tunnel = true, bool encrypted = false);
 
 }  // namespace surang::client::test

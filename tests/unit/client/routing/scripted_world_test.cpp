@@ -70,6 +70,8 @@ struct World::ScriptedNames : Names {
   }
   bool has_encrypted() const noexcept override { return world.with_encrypted; }
   void trust(const std::string& host) override { world.trusted.insert(host); }
+  bool pinned(const std::string& host) override { return world.pinned.contains(host); }
+  void forget_name(const std::string& host) override { world.names_forgotten.insert(host); }
 };
 
 struct World::ScriptedConnector : Connector {
@@ -85,7 +87,10 @@ struct World::ScriptedConnector : Connector {
     if (const auto it = world.at_address.find(addresses.front().to_string()); it != world.at_address.end())
       shows = it->second;
     error_code error;
-    if (shows == Shows::syn_silence) {
+    auto& lost = world.lost_connects[host];
+    const bool vanishes = shows == Shows::syn_silence || world.away || lost > 0;
+    lost = std::max(0, lost - 1);
+    if (vanishes) {
       co_await world.pause(10s);
       error = make_error_code(Errc::timed_out);
     } else {
@@ -101,8 +106,13 @@ struct World::ScriptedConnector : Connector {
 
 asio::awaitable<Result<StreamPtr>> World::ScriptedTunnel::dial(Endpoint to) {
   ++world_.tunnel_dials[to.host()];
+  while (world_.away) co_await world_.pause(5ms);
   const auto shows = world_.tunnel.contains(to.host()) ? world_.tunnel[to.host()] : Shows::site;
   if (shows == Shows::dead) co_return make_error_code(Errc::no_route);
+  if (world_.lost_sessions > 0) {
+    --world_.lost_sessions;
+    co_return std::make_unique<FailedStream>(world_.executor_, Errc::closed, world_.round_trip);
+  }
   if (shows == Shows::down)
     co_return std::make_unique<FailedStream>(world_.executor_, Errc::destination_refused,
                                              2 * world_.round_trip);
@@ -141,7 +151,7 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
   const bool http = text.starts_with("GET") || text.starts_with("HEAD") || text.starts_with("POST");
   if (http) ++posts[text.substr(0, text.find(' ')) + " " + host];
   co_await pause(round_trip);
-  if (shows == Shows::slow) co_await pause(120ms);
+  if (shows == Shows::slow || (shows == Shows::busy && text.starts_with("GET"))) co_await pause(slow_by);
   if (shows == Shows::reset) co_return site->close(true);
   if (shows == Shows::fin) co_return site->close(false);
   std::vector<std::uint8_t> answer;
@@ -181,6 +191,7 @@ RouterParts World::parts() {
   p.names = std::make_unique<ScriptedNames>(*this);
   p.connector = std::make_unique<ScriptedConnector>(*this);
   p.network = [this] { return NetworkIdentity{network, link}; };
+  p.heard = [this](const Stream&) { return heard; };
   p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
   return p;
 }
@@ -210,6 +221,56 @@ config::ClientOptions quick_options() {
   options.first_expiry = 60s;
   options.background_probes = false;
   return options;
+}
+
+asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port) {
+  const auto begun = Clock::now();
+  const Endpoint to(host, port);
+  auto opened = co_await router.open(to, std::move(flight));
+  Visit v;
+  v.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
+  if (opened) {
+    v.way = opened->way;
+    v.watch = std::move(opened->watch);
+    v.stream = std::move(opened->stream);
+  } else {
+    v.error = opened.error();
+  }
+  co_return v;
+}
+
+asio::awaitable<Visit> visit(Router& router, std::string host) {
+  auto flight = tls_probe_flight(host);
+  return visit(router, std::move(host), std::move(flight));
+}
+
+asio::awaitable<void> rest(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+asio::awaitable<bool> until(std::function<bool()> condition, std::chrono::seconds limit) {
+  const auto end = Clock::now() + limit;
+  while (!condition()) {
+    if (Clock::now() > end) co_return false;
+    co_await rest(5ms);
+  }
+  co_return true;
+}
+
+void with_router(std::function<asio::awaitable<void>(World&, Router&)> scenario,
+                 config::ClientOptions options, bool tunnel, bool encrypted) {
+  const auto make = [&](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io.get_executor());
+    world.with_encrypted = encrypted;
+    VerdictStore store({});
+    Router router(io.get_executor(), options, tunnel ? &world.tunnel_dialer() : nullptr, store,
+                  world.parts());
+    co_await scenario(world, router);
+    co_await router.stop();
+    co_await world.close();
+  };
+  surang::test::run(make, 120s);
 }
 
 TEST_CASE("the scripted world answers a hello as a site does") {
