@@ -251,11 +251,11 @@ int run(int argc, char** argv) {
   auto& first = tally.first_byte_us;
   std::sort(first.begin(), first.end());
   std::printf(
-      "{\"bytes_per_s\": %.0f, \"total_bytes\": %llu, \"per_s\": %.1f, \"failed\": %llu, \"p50_us\": %.1f, "
-      "\"p99_us\": %.1f}\n",
+      "{\"bytes_per_s\": %.0f, \"total_bytes\": %llu, \"per_s\": %.1f, \"total_done\": %llu, "
+      "\"failed\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
       static_cast<double>(tally.bytes - warm_bytes) / took, static_cast<unsigned long long>(tally.bytes),
-      static_cast<double>(tally.done - warm_done) / took, static_cast<unsigned long long>(tally.failed),
-      percentile(first, 0.5), percentile(first, 0.99));
+      static_cast<double>(tally.done - warm_done) / took, static_cast<unsigned long long>(tally.done),
+      static_cast<unsigned long long>(tally.failed), percentile(first, 0.5), percentile(first, 0.99));
   return 0;
 }
 

@@ -1,5 +1,6 @@
 """The peers: how each is started, and how the load goes through it."""
 import os
+import pwd
 import re
 import subprocess
 import time
@@ -78,13 +79,14 @@ class Dante(Peer):
     def __init__(self, place, site):
         super().__init__()
         self.port = free_port()
+        user = pwd.getpwuid(os.getuid()).pw_name  # another one would free it from dying with the run
         config = place.write("danted.conf", f"""logoutput: {place.path("danted.out")}
 internal: 127.0.0.1 port = {self.port}
 external: 127.0.0.1
 clientmethod: none
 socksmethod: none
-user.privileged: root
-user.unprivileged: nobody
+user.privileged: {user}
+user.unprivileged: {user}
 client pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
 socks pass {{ from: 127.0.0.0/8 to: 0.0.0.0/0 }}
 """)

@@ -1,5 +1,6 @@
 """Starting, watching and ending processes by their own pid, and what the kernel says they used."""
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -8,6 +9,13 @@ import subprocess
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
+PR_SET_PDEATHSIG = 1
+libc = ctypes.CDLL(None)
+
+
+def die_with_the_runner():
+    """Between fork and exec: whoever kills the run without asking leaves nothing behind."""
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port():
@@ -77,15 +85,17 @@ class Group:
         self.all = []
 
     def __enter__(self):
-        # A TERM to the run unwinds like Ctrl-C, so that nothing stays behind.
-        signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        # TERM and HUP to the run unwind like Ctrl-C, so that nothing stays behind.
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         return self
 
     def start(self, command, log, **options):
         with open(log, "ab") as out:
             process = subprocess.Popen([str(c) for c in command], stderr=out,
                                        stdin=options.pop("stdin", subprocess.DEVNULL),
-                                       stdout=options.pop("stdout", out), start_new_session=True, **options)
+                                       stdout=options.pop("stdout", out), start_new_session=True,
+                                       preexec_fn=die_with_the_runner, **options)
         self.all.append(process)
         return process
 
@@ -110,7 +120,8 @@ class Group:
 
 
 def run_json(command, limit):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=limit, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit, stdin=subprocess.DEVNULL,
+                          preexec_fn=die_with_the_runner)
     if done.returncode != 0:
         raise RuntimeError(f"{os.path.basename(command[0])}: {done.stderr.strip()}")
     return json.loads(done.stdout)
@@ -121,7 +132,8 @@ def held(load, peer, site, tunnels):
     """Opens that many connections and keeps them; gives how many stand."""
     process = subprocess.Popen([load, "hold", "--via", peer.via, "--port", str(peer.port or site), "--target",
                                 str(site), "--streams", str(tunnels)] + peer.load_arguments,
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               preexec_fn=die_with_the_runner)
     try:
         said = json.loads(process.stdout.readline())
         time.sleep(1)

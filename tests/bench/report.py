@@ -1,40 +1,63 @@
 """The Markdown table and the PASS and FAIL lines."""
+import statistics
 
 COLUMNS = [("1 down", "down1"), ("1 up", "up1"), ("8 down", "down8"), ("8 up", "up8")]
+OURS = ("surang direct", "surang https")
+
+
+def middle(turns):
+    """The median of the rounds, measure by measure; of failures the worst, because one is too many."""
+    return {m: {key: (max if key == "failed" else statistics.median)(t[m][key] for t in turns if key in t[m])
+                for key in set().union(*(t[m] for t in turns))} for m in turns[0]}
 
 
 def table(medians, memories, missing):
     raw = medians.get("raw loopback", {})
-    lines = ["Throughput as a share of raw loopback; CPU seconds a GB of all the peer's processes (mean of both directions,"
-             " one stream).", "",
-             "| peer | 1 down | 1 up | 8 down | 8 up | CPU s/GB | conn/s at 32 | first byte p50 / p99, ms | KiB a tunnel |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
+    lines = ["Throughput as a share of raw loopback; elsewhere the ratio to it in brackets. CPU seconds a GB (mean of both"
+             " directions, one stream) and CPU microseconds a connection are of all the peer's processes.", "",
+             "| peer | 1 down | 1 up | 8 down | 8 up | CPU s/GB | conn/s at 32 | CPU us/conn | first byte p50, ms |"
+             " p99, ms | KiB a tunnel |",
+             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |"]
     for name, by in medians.items():
         cells = [name]
         for _, m in COLUMNS:
             share = ratio(rate(by, m), rate(raw, m))
-            cells.append("-" if share is None else f"{share:.3f}")
+            cells.append("-" if share is None else f"{share:.3f}" + failed(by[m]))
         cells.append("-" if cpu(by) is None else f"{cpu(by):.2f}")
-        cells.append("-" if "ping32" not in by else f"{by['ping32']['per_s']:.0f}" + failed(by["ping32"]))
-        cells.append("-" if "ping1" not in by
-                     else f"{by['ping1']['p50_us'] / 1e3:.2f} / {by['ping1']['p99_us'] / 1e3:.2f}")
+        cells.append(beside_raw(by, raw, "ping32", "per_s", 1, ".0f"))
+        each = value(by, "ping32", "cpu_us_each")
+        cells.append("-" if each is None else f"{each:.0f}")
+        cells.append(beside_raw(by, raw, "ping1", "p50_us", 1e-3, ".2f"))
+        cells.append(beside_raw(by, raw, "ping1", "p99_us", 1e-3, ".2f"))
         kept = memories.get(name, {})
-        cells.append(", ".join(f"{end} {kib:.1f}" if end != "held" else "" for end, kib in kept.items() if end != "held")
+        cells.append(", ".join(f"{end} {kib:.1f}" for end, kib in kept.items() if end != "held")
                      or (f"only {kept['held']} stood" if kept else "-"))
         lines.append("| " + " | ".join(cells) + " |")
     if rate(raw, "down1"):
         lines += ["", f"Raw loopback, one stream: {rate(raw, 'down1') / 1e9:.2f} GB/s down, "
                       f"{(rate(raw, 'up1') or 0) / 1e9:.2f} GB/s up."]
-    lines += [f"Left out: {name}: {why}" for name, why in missing.items()]
+    lines += [f"Left out: {name}: {' '.join(why.split())}" for name, why in missing.items()]
     return "\n".join(lines) + "\n"
+
+
+def beside_raw(by, raw, measure, key, scale, form):
+    own = value(by, measure, key)
+    if own is None:
+        return "-"
+    share = ratio(own, value(raw, measure, key))
+    return f"{own * scale:{form}}" + ("" if share is None else f" ({share:.2f})") + failed(by[measure])
 
 
 def failed(said):
     return f" ({said['failed']:.0f} failed)" if said["failed"] else ""
 
 
+def value(by, measure, key):
+    return by.get(measure, {}).get(key)
+
+
 def rate(by, measure):
-    return by.get(measure, {}).get("bytes_per_s")
+    return value(by, measure, "bytes_per_s")
 
 
 def ratio(ours, theirs):
@@ -42,40 +65,53 @@ def ratio(ours, theirs):
 
 
 def cpu(by):
-    known = [by[m]["cpu_per_gb"] for m in ("down1", "up1") if "cpu_per_gb" in by.get(m, {})]
-    return sum(known) / len(known) if known else None
+    """None unless both directions were measured."""
+    known = [value(by, m, "cpu_per_gb") for m in ("down1", "up1")]
+    return None if None in known else sum(known) / len(known)
 
 
 def worst(ours, theirs, measures):
-    known = [r for r in (ratio(rate(ours, m), rate(theirs, m)) for m in measures) if r is not None]
-    return min(known) if known else None
+    known = [ratio(rate(ours, m), rate(theirs, m)) for m in measures]
+    return None if None in known else min(known)
 
 
-def verdicts(medians, memories):
-    """(passed, text) for every threshold whose two sides were measured."""
+AT_LEAST = ("at least", lambda value, limit: value >= limit)
+ABOVE = ("above", lambda value, limit: value > limit)
+BELOW = ("below", lambda value, limit: value < limit)
+
+
+def verdicts(medians, memories, missing, tunnels, whole):
+    """(passed, text) for every threshold. `whole`: the run was to measure everything, so a threshold whose two sides were
+    not both measured has failed; otherwise it is left out."""
     https, direct = medians.get("surang https", {}), medians.get("surang direct", {})
-    out = []
+    out = [(False, f"FAIL {name} was not measured: {' '.join(why.split())}") for name, why in missing.items()]
 
-    def judge(what, value, limit, at_least):
+    def judge(what, value, limit, relation):
+        words, holds = relation
         if value is not None:
-            ok = value >= limit if at_least else value < limit
-            out.append((ok, f"{'PASS' if ok else 'FAIL'} {what}: {value:.2f} "
-                            f"({'at least' if at_least else 'below'} {limit:g})"))
+            ok = holds(value, limit)
+            out.append((ok, f"{'PASS' if ok else 'FAIL'} {what}: {value:.3f} ({words} {limit:g})"))
+        elif whole:
+            out.append((False, f"FAIL {what}: not measured ({words} {limit:g})"))
 
     def peer(name):
         return medians.get(name, {})
 
     judge("https throughput to trojan's, one stream, the slower direction",
-          worst(https, peer("trojan"), ["down1", "up1"]), 1.3, True)
+          worst(https, peer("trojan"), ["down1", "up1"]), 1.3, AT_LEAST)
     judge("https throughput to stunnel's, one stream, the slower direction",
-          worst(https, peer("stunnel"), ["down1", "up1"]), 1.0, True)
-    judge("https CPU a GB to stunnel's", ratio(cpu(https), cpu(peer("stunnel"))), 1.0, False)
-    if "ping32" in https and "ping32" in peer("nghttpx"):
-        judge("https connections a second to nghttpx's",
-              ratio(https["ping32"]["per_s"], peer("nghttpx")["ping32"]["per_s"]), 1.0, True)
+          worst(https, peer("stunnel"), ["down1", "up1"]), 1.0, AT_LEAST)
+    judge("https CPU a GB to stunnel's", ratio(cpu(https), cpu(peer("stunnel"))), 1.0, BELOW)
+    judge("https connections a second to nghttpx's",
+          ratio(value(https, "ping32", "per_s"), value(peer("nghttpx"), "ping32", "per_s")), 1.0, ABOVE)
     for end in ("client", "server"):
-        judge(f"https memory a tunnel, {end}, KiB", memories.get("surang https", {}).get(end), 12, False)
+        judge(f"https memory a tunnel, {end}, KiB", memories.get("surang https", {}).get(end), 12, BELOW)
     judge("direct throughput to dante's, one stream, the slower direction",
-          worst(direct, peer("dante"), ["down1", "up1"]), 1.0, True)
-    judge("direct CPU a GB to dante's", ratio(cpu(direct), cpu(peer("dante"))), 0.5, False)
+          worst(direct, peer("dante"), ["down1", "up1"]), 1.0, AT_LEAST)
+    judge("direct CPU a GB to dante's", ratio(cpu(direct), cpu(peer("dante"))), 0.5, BELOW)
+    for name in OURS:
+        if name in medians:
+            judge(f"{name}, failed connections", sum(by["failed"] for by in medians[name].values()), 1, BELOW)
+        if name in memories:
+            judge(f"{name}, tunnels that stood", memories[name]["held"], tunnels, AT_LEAST)
     return out

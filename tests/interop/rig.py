@@ -55,8 +55,9 @@ class Rig:
     location = / {{ return 200 '{name}\\n'; }} location = /post {{ return 200 'posted\\n'; }}
     location = /object {{ root {self.directory}; }} }}
 """
+        # One process, so that nothing of nginx outlives a run that is killed.
         with open(self.file("nginx.conf"), "w") as file:
-            file.write(f"""daemon off; pid {self.file('nginx.pid')}; error_log {self.file('error.log')} warn;
+            file.write(f"""daemon off; master_process off; pid {self.file('nginx.pid')}; error_log {self.file('error.log')} warn;
 events {{ }}
 http {{
   access_log {self.file('access.log')}; client_max_body_size 100m;
@@ -67,8 +68,6 @@ http {{
     location = /upgrade {{ return 101; }} }}
 {tls(SITE, self.https)}{tls(COVER, self.cover)}}}
 """)
-        if os.geteuid() == 0:
-            os.chmod(self.directory, 0o755)
         self._run(["nginx", "-c", self.file("nginx.conf"), "-e", self.file("error.log")], "nginx", self.https)
 
     def _run(self, words, name, port):

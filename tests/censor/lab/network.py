@@ -88,9 +88,16 @@ class Network:
         sh("ip", "-n", self.ns[part], *words)
 
     def build(self):
+        # `ip netns exec` mounts our files over these, through links (systemd-resolved's), but not over nothing.
+        if not os.path.exists("/etc/resolv.conf"):
+            raise RuntimeError(f"/etc/resolv.conf leads to {os.path.realpath('/etc/resolv.conf')}, which does not exist: "
+                               "the lab's own cannot be put in its place")
         for name in self.ns.values():
             sh("ip", "netns", "add", name)
             os.makedirs(f"/etc/netns/{name}", exist_ok=True)
+            if os.path.exists("/etc/nsswitch.conf"):
+                with open(f"/etc/netns/{name}/nsswitch.conf", "w") as file:
+                    file.write("hosts: files dns\n")  # no daemon of this machine answers for the lab's resolver
             sh("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
                "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.router_solicitations=0",
                "net.ipv4.ip_nonlocal_bind=1", "net.ipv6.ip_nonlocal_bind=1")

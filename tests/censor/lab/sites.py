@@ -3,6 +3,7 @@ import json
 import os
 import random
 import sys
+import time
 
 from .network import RESOLVER4, RESOLVER6
 from .processes import Daemon, sh
@@ -10,7 +11,9 @@ from .processes import Daemon, sh
 # name -> last part of its addresses. The names say what scenarios do to them, the sites are all alike.
 SITES = {name + ".example": number for number, name in enumerate(
     ["cover", "open", "calm", "reset", "www.reset", "drop", "fin", "poison", "bogus", "late", "ipdrop", "iprst",
-     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window"], start=10)}
+     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared"], start=10)}
+SITES["sharing.example"] = SITES["shared.example"]
+V4_ONLY = {"alone.example", "shared.example", "sharing.example"}  # no AAAA record; the last two have one address
 DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example": "94.140.1.3"}
 # Any name below them resolves: to an address where nothing listens, and to one where nothing answers.
 REFUSED, SILENT = "refused.example", "silent.example"
@@ -68,15 +71,15 @@ class Sites:
                "      proxy_set_header Connection ''; }\n")
         servers = []
         for name in SITES:
-            addresses = [address4(name), f"[{address6(name)}]"]
+            addresses = [address4(name)] + ([] if name in V4_ONLY else [f"[{address6(name)}]"])
             body = site % (PAGE % (name, name)).replace("\n", " ").replace("'", "\\'")
             ports = [(a, 80, "") for a in addresses] + [(a, 443, " ssl http2") for a in addresses]
             servers.append(_server(name, ports, body, authority.of(name), authority.key))
         for name, address in DOH.items():
             servers.append(_server(name, [(address, 443, " ssl http2")], doh, authority.of(name), authority.key))
+        # One process, so that nothing of nginx outlives a run that is killed.
         return f"""daemon off;
-user root;
-worker_processes 1;
+master_process off;
 pid {self._file('nginx.pid')};
 error_log {self._file('error.log')} warn;
 events {{ worker_connections 8192; }}
@@ -100,7 +103,7 @@ http {{
                  "user=root", "group=root", "local-ttl=60", f"listen-address={RESOLVER4}",
                  f"listen-address={RESOLVER6}", "listen-address=127.0.0.1", f"pid-file={self._file('dns.pid')}"]
         for name in SITES:
-            lines.append(f"host-record={name},{address4(name)},{address6(name)}")
+            lines.append(f"host-record={name},{address4(name)}" + ("" if name in V4_ONLY else f",{address6(name)}"))
         for name, address in DOH.items():
             lines.append(f"host-record={name},{address}")
         for name, address in ((REFUSED, "93.184.200.1"), (SILENT, "93.185.1.1")):
@@ -121,6 +124,9 @@ http {{
         for _ in range(100):
             if sh("ip", "netns", "exec", self.namespace, "ss", "-Hltn", "sport", "=", ":443").stdout.count("443") > 5:
                 return
+            if not self.daemons[2].alive():
+                break
+            time.sleep(0.1)
         raise RuntimeError("nginx does not listen: " + open(log).read())
 
     def mark(self):

@@ -101,5 +101,9 @@ class Traffic:
     def direct(self, name):
         return [e for e in self.isp.events(self.direct_mark, "open", proto="tcp") if is_site(e, name)]
 
+    def dialled(self, address):
+        """Direct connections to an address, whosever it is."""
+        return self.isp.events(self.direct_mark, "open", proto="tcp", address=address)
+
     def tunnel(self, name):
         return [e for e in self.lab.watch.events(self.tunnel_mark, "open", proto="tcp") if is_site(e, name)]

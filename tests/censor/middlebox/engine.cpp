@@ -54,7 +54,8 @@ void Engine::handle(View bytes, Clock::time_point now) {
   Flow ignored;
   const bool tracked = packet.protocol == kTcp || packet.protocol == kUdp;
   Flow& flow = tracked ? flows_.get(at.key, opens, now, made) : ignored;
-  if (made) log_.write("open", describe(at.key));
+  // What comes late of a connection that has ended opens none.
+  if (made && (opens || packet.protocol == kUdp)) log_.write("open", describe(at.key));
 
   Say say = judge_addresses(at);
   if (say == Say::pass && packet.protocol == kUdp) say = judge_udp(at, flow);
