@@ -1,6 +1,8 @@
 #include "client/browser.hpp"
 
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "transports/core/buffer.hpp"
@@ -12,6 +14,14 @@ namespace {
 constexpr std::size_t kMostAhead = 64 * 1024;
 constexpr std::chrono::seconds kLinger{2};
 
+// What is there, appended to `input`. The memory is given back before anybody waits.
+Result<std::size_t> read_now(Stream& stream, std::string& input) {
+  ScratchBuffer scratch;
+  const auto n = stream.try_read(scratch.all());
+  if (n) input.append(reinterpret_cast<const char*>(scratch.data()), *n);
+  return n;
+}
+
 asio::awaitable<Result<void>> drain(Stream& stream) {
   std::string scrap;
   for (;;) {
@@ -21,31 +31,26 @@ asio::awaitable<Result<void>> drain(Stream& stream) {
   }
 }
 
-asio::awaitable<void> sleep_for(std::chrono::steady_clock::duration time) {
-  asio::steady_timer timer(co_await asio::this_coro::executor);
-  timer.expires_after(time);
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 }  // namespace
 
 asio::awaitable<Result<std::size_t>> read_into(Stream& stream, std::string& input) {
   for (;;) {
-    {
-      ScratchBuffer scratch;  // given back before the wait
-      const auto n = stream.try_read(scratch.all());
-      if (n) {
-        input.append(reinterpret_cast<const char*>(scratch.data()), *n);
-        co_return *n;
-      }
-      if (n.error() != Errc::would_block) co_return n.error();
-    }
+    const auto n = read_now(stream, input);
+    if (n || n.error() != Errc::would_block) co_return n;
     if (auto ready = co_await stream.wait_readable(); !ready) co_return ready.error();
   }
 }
 
 asio::awaitable<Result<std::size_t>> Browser::read_more() {
   const auto n = co_await read_into(*stream, input);
+  if (n && *n == 0) ended = true;
+  co_return n;
+}
+
+asio::awaitable<Result<std::size_t>> Browser::read_more(std::chrono::steady_clock::duration limit) {
+  // Mostly it is there already, and needs no timer.
+  const auto n = read_now(*stream, input);
+  if (!n && n.error() == Errc::would_block) co_return co_await with_timeout(limit, read_more());
   if (n && *n == 0) ended = true;
   co_return n;
 }
@@ -61,11 +66,20 @@ asio::awaitable<void> Browser::finish() {
 }
 
 asio::awaitable<void> Browser::until_gone(std::chrono::steady_clock::duration grace) {
+  // Mostly it is cancelled, once for every connection: it then returns instead of throwing through its
+  // frames.
+  co_await asio::this_coro::throw_if_cancelled(false);
   while (!ended && input.size() < kMostAhead) {
-    const auto n = co_await read_more();
-    if (!n) co_return;
+    const auto n = read_now(*stream, input);
+    if (!n && n.error() != Errc::would_block) co_return;
+    ended = n && *n == 0;
+    if (n) continue;
+    const auto ready = co_await stream->wait_readable();
+    if (!ready) co_return;
   }
-  co_await sleep_for(ended ? grace : kForEver);
+  asio::steady_timer timer(co_await asio::this_coro::executor, ended ? grace : kForEver);
+  error_code cancelled;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
 }
 
 }  // namespace surang::client

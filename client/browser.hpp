@@ -20,6 +20,8 @@ struct Browser {
 
   /// Waits for more and appends it to `input`; 0 at the end.
   asio::awaitable<Result<std::size_t>> read_more();
+  /// The same for at most `limit`; Errc::timed_out.
+  asio::awaitable<Result<std::size_t>> read_more(std::chrono::steady_clock::duration limit);
   asio::awaitable<Result<void>> write(std::string_view text);
 
   /// Ends our direction and lets the browser read the last answer before the connection goes: closing with
@@ -27,7 +29,8 @@ struct Browser {
   asio::awaitable<void> finish();
 
   /// Returns when the browser is gone: at a failure at once, after `grace` when it only ended its direction.
-  /// Meanwhile reads on into `input`, up to a bound. For use beside an operation that it should cancel.
+  /// Meanwhile reads on into `input`, up to a bound. For use beside an operation that it should cancel, as a
+  /// coroutine of its own (co_spawn): a cancellation ends it without a throw.
   asio::awaitable<void> until_gone(std::chrono::steady_clock::duration grace);
 };
 

@@ -4,7 +4,6 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
-#include "transports/core/timeout.hpp"
 
 namespace surang::client {
 namespace session {
@@ -22,7 +21,7 @@ asio::awaitable<void> serve_socks(Session& session) {
     if (const auto output = codec.take_output(); !output.empty())
       if (const auto sent = co_await browser.write(output); !sent) co_return;
     if (codec.state() != SocksCodec::State::reading) break;
-    const auto n = co_await with_timeout(session.options->negotiation_limit, browser.read_more());
+    const auto n = co_await browser.read_more(session.options->negotiation_limit);
     if (!n || *n == 0) co_return;
   }
   auto answer = SocksAnswer::granted;
@@ -39,7 +38,7 @@ asio::awaitable<void> serve_socks(Session& session) {
 }
 
 asio::awaitable<void> serve(Session& session) {
-  const auto n = co_await with_timeout(session.options->negotiation_limit, session.browser.read_more());
+  const auto n = co_await session.browser.read_more(session.options->negotiation_limit);
   if (!n || *n == 0) co_return;
   const auto first = static_cast<unsigned char>(session.browser.input[0]);
   if (first == 4 || first == 5) co_return co_await serve_socks(session);

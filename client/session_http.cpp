@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "client/http_exchange.hpp"
-#include "transports/core/timeout.hpp"
 
 namespace surang::client::session {
 namespace {
@@ -77,7 +76,7 @@ asio::awaitable<Result<void>> HttpSession::read_request(HttpRequestReader& reade
       wait = session_.options->idle_site_hold;
     else if (between)
       wait = session_.options->idle_request_wait;
-    const auto n = co_await with_timeout(wait, browser_.read_more());
+    const auto n = co_await browser_.read_more(wait);
     if (n && *n == 0) co_return make_error_code(Errc::closed);
     if (n) continue;
     if (n.error() != Errc::timed_out || !between || !site_) co_return n.error();

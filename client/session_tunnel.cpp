@@ -7,7 +7,6 @@
 
 #include "client/session.hpp"
 #include "transports/core/relay.hpp"
-#include "transports/core/timeout.hpp"
 
 namespace surang::client::session {
 namespace {
@@ -36,7 +35,7 @@ asio::awaitable<Result<FirstFlight>> read_first_flight(Session& session, std::ui
     flight = classify_first_flight(as_bytes(browser.input), more);
     if (!more || browser.ended) break;
     const std::chrono::steady_clock::duration wait = browser.input.empty() ? first_wait : kFlightLimit;
-    const auto n = co_await with_timeout(wait, browser.read_more());
+    const auto n = co_await browser.read_more(wait);
     if (!n && n.error() == Errc::timed_out) {
       flight = classify_first_flight(as_bytes(browser.input), more);
       break;

@@ -108,6 +108,10 @@ asio::awaitable<bool> Race::wait_for_failure(std::shared_ptr<Attempt> attempt) {
   co_return attempt->view.outcome != Outcome::validated;
 }
 
+bool Race::ended_with(const Attempt* winner) const {
+  return winner && attempts_.size() == 1 && attempts_.front().get() == winner && group_.size() == 0;
+}
+
 asio::awaitable<void> Race::close() {
   group_.cancel();
   co_await group_.join();

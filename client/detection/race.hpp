@@ -40,6 +40,8 @@ class Race {
   /// Ends what still runs. To be awaited before the Race is destroyed; not cancellable.
   asio::awaitable<void> close();
 
+  /// Whether `winner` was the only attempt and nothing of it or beside it runs any more.
+  bool ended_with(const Attempt* winner) const;
   /// The latest attempt by `way`; null when none was started.
   std::shared_ptr<Attempt> by(Way way) const;
   const std::vector<std::shared_ptr<Attempt>>& attempts() const { return attempts_; }

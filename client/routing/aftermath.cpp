@@ -96,7 +96,8 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   const auto port = race->to().port();
   const bool pending = failing->view.outcome == Outcome::pending;
   if (!winner || winner->view.outcome != Outcome::validated) {
-    if (pending && co_await race->wait_for_failure(failing)) learner.saw(host, *failing);
+    const bool silent = pending ? co_await race->wait_for_failure(failing) : false;
+    if (silent) learner.saw(host, *failing);
     learner.conclude(host, port, *failing, nullptr, network);
     co_return;
   }
@@ -105,7 +106,10 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   Concluding mark(self, host);
   if (pending || wants_second_look(failing->view.signal)) {
     if (!co_await fails_again(race, failing, host)) co_return;
-    if (is_silence(failing->view.signal) && !co_await still_works(race, winner->view.way, host)) co_return;
+    if (is_silence(failing->view.signal)) {
+      const bool works = co_await still_works(race, winner->view.way, host);
+      if (!works) co_return;
+    }
   }
   if (failing->view.signal == Signal::tls_certificate) {
     const auto with = tools();

@@ -44,6 +44,7 @@ class Peer:
     name = ""
     via = "socks5"
     port = None
+    grants_connect = False  # an HTTP proxy, too
     load_arguments = []
 
     def __init__(self):
@@ -144,7 +145,7 @@ verifyChain = yes
 
 class Nghttpx(Peer):
     """A forward proxy whose connections share one HTTP/2 session over TLS. The site grants the CONNECT itself."""
-    name, via = "nghttpx", "connect"
+    name, via, grants_connect = "nghttpx", "connect", True
 
     def __init__(self, place, site):
         super().__init__()
@@ -207,7 +208,7 @@ def listening_port(place, log, process):
 
 
 class SurangDirect(Peer):
-    name = "surang direct"
+    name, grants_connect = "surang direct", True
 
     def __init__(self, place, site):
         super().__init__()
@@ -215,7 +216,7 @@ class SurangDirect(Peer):
 
 
 class SurangHttps(Peer):
-    name = "surang https"
+    name, grants_connect = "surang https", True
 
     def __init__(self, place, site):
         super().__init__()

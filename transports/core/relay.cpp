@@ -1,5 +1,6 @@
 #include "transports/core/relay.hpp"
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -20,7 +21,8 @@ namespace surang {
 namespace {
 
 constexpr unsigned kTurnsBeforeYield = 16;
-constexpr int kTicksPerLimit = 4;  // idleness is noticed within a quarter more than the limit
+constexpr std::size_t kFew = 4096;
+constexpr int kTicksPerLimit = 8;  // of the shorter limit; so idleness is noticed within a quarter of it more
 
 // One relay. Shared with the watch's handler, which may run once more after the relay has ended.
 struct Relay {
@@ -46,7 +48,7 @@ struct Relay {
   }
   void direction_ended() {
     ++directions_ended;
-    quiet_ticks = 0;
+    quiet_since = std::chrono::steady_clock::now();  // the other limit holds from now
     ended.cancel();
   }
 
@@ -56,7 +58,7 @@ struct Relay {
   asio::steady_timer watch;
   asio::steady_timer ended;                    // cancelled when a direction ended
   std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
-  int quiet_ticks = 0;
+  std::chrono::steady_clock::time_point quiet_since = std::chrono::steady_clock::now();
   int directions_ended = 0;
   bool told_a = false, told_b = false;  // that the other's direction has ended
   bool over = false;
@@ -92,19 +94,20 @@ struct Way {
   bool splice = true;  // until it turns out not to work here
 };
 
-// Four ticks without a byte end the relay. A timer that wakes this seldom costs nothing while bytes flow.
+// A timer that wakes this seldom costs nothing while bytes flow, and none of them touches it.
 void watch_over(const std::shared_ptr<Relay>& relay) {
-  const auto limit = relay->directions_ended > 0 ? relay->options.half_open_limit : relay->options.idle_limit;
-  relay->watch.expires_after(std::chrono::steady_clock::duration(limit) / kTicksPerLimit);
-  relay->watch.async_wait([relay](error_code cancelled) {
+  const auto& options = relay->options;
+  const std::chrono::steady_clock::duration shorter = std::min(options.idle_limit, options.half_open_limit);
+  relay->watch.expires_after(shorter / kTicksPerLimit);
+  relay->watch.async_wait([relay](error_code) {
     if (relay->over) return;
-    if (!cancelled) {
-      const bool quiet = std::exchange(relay->moved_at_tick, relay->moved) == relay->moved;
-      relay->quiet_ticks = quiet ? relay->quiet_ticks + 1 : 0;
-      if (relay->quiet_ticks >= kTicksPerLimit)
-        return relay->end(RelayEnd::idle, make_error_code(Errc::timed_out));
-    }
-    watch_over(relay);  // cancelled: a direction ended, the other limit holds from now
+    const auto now = std::chrono::steady_clock::now();
+    if (std::exchange(relay->moved_at_tick, relay->moved) != relay->moved) relay->quiet_since = now;
+    const auto limit =
+        relay->directions_ended > 0 ? relay->options.half_open_limit : relay->options.idle_limit;
+    if (now - relay->quiet_since >= limit)
+      return relay->end(RelayEnd::idle, make_error_code(Errc::timed_out));
+    watch_over(relay);
   });
 }
 
@@ -150,7 +153,6 @@ asio::awaitable<Result<std::size_t>> copy_some(Way& way) {
 asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
   Way way(*relay, forth);
   unsigned turns = 0;
-  bool ended_in_order = false;
   while (!way.stopped()) {
     Result<std::size_t> n = make_error_code(Errc::would_block);
     if (way.splice && way.from.native_socket() >= 0 && way.to.native_socket() >= 0) {
@@ -174,20 +176,33 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
     } else if (*n == 0) {
       const auto told = co_await way.to.shutdown_write();
       if (!told && !relay->over) way.to_failed(told.error());
-      (forth ? relay->told_b : relay->told_a) = ended_in_order = told.has_value();
+      (forth ? relay->told_b : relay->told_a) = told.has_value();
       break;
+    } else if (*n < kFew) {
+      // All there was, most likely: it is cheaper to wait than to be told that there is nothing more.
+      turns = 0;
+      const auto ready = co_await way.from.wait_readable();
+      if (!ready) way.from_failed(ready.error());
     } else if (++turns == kTurnsBeforeYield) {
       turns = 0;
       co_await asio::post(way.from.executor(), asio::use_awaitable);
     }
   }
   relay->direction_ended();
-  if (relay->over) co_return;
-  relay->watch.cancel();
-  if (!ended_in_order || relay->directions_ended == 2) co_return;
-  // Whoever still writes to this end learns at once when it resets, not at the write after that.
+}
+
+// After the end of one direction: whoever still writes to that end learns at once when it resets, not at the
+// write after that.
+asio::awaitable<void> watch_ended(std::shared_ptr<Relay> relay, bool forth) {
+  if (relay->over || relay->directions_ended == 2 || !(forth ? relay->told_b : relay->told_a)) co_return;
+  Way way(*relay, forth);
   const auto broken = co_await way.from.wait_broken();
   if (!broken && !relay->over) way.from_failed(broken.error());
+}
+
+asio::awaitable<void> pump_and_watch(std::shared_ptr<Relay> relay, bool forth) {
+  co_await pump(relay, forth);
+  co_await watch_ended(relay, forth);
 }
 
 asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
@@ -205,10 +220,11 @@ asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) 
   const auto state = std::make_shared<Relay>(a, b, options);
   watch_over(state);
   TaskGroup pumps(a.executor());
-  pumps.spawn(pump(state, true));
-  pumps.spawn(pump(state, false));
+  pumps.spawn(pump_and_watch(state, true));
   std::exception_ptr failure;
   try {
+    co_await pump(state, false);
+    if (state->directions_ended < 2) pumps.spawn(watch_ended(state, false));
     co_await until_both_ended(state);
   } catch (...) {
     failure = std::current_exception();

@@ -33,7 +33,8 @@ struct RelayOutcome {
 
 /// Both Streams are closed when it returns; with a reset towards the one side when the other failed, after
 /// what that one had sent before has been brought over. A cancellation resets both. The limits are looked
-/// at four times a limit, so a relay ends up to a quarter late. The caller keeps `a` and `b` alive.
+/// at eight times in the shorter one, so a relay ends up to a quarter of that late. The caller keeps `a` and
+/// `b` alive.
 asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options);
 
 }  // namespace surang

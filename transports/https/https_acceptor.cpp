@@ -258,7 +258,9 @@ class HttpsAcceptor final : public TransportAcceptor {
     const auto until = std::chrono::steady_clock::now() + kHandshake;
     while (verdict == Verdict::undecided) {
       const auto left = until - std::chrono::steady_clock::now();
-      if (left <= 0s || !co_await with_timeout(left, arrival.raw->wait_readable())) co_return;
+      if (left <= 0s) co_return;
+      const auto ready = co_await with_timeout(left, arrival.raw->wait_readable());
+      if (!ready) co_return;
       const auto next = look(arrival);
       if (next.has_error()) co_return;
       verdict = *next;

@@ -68,9 +68,12 @@ class TcpStream final : public Stream {
 
   asio::awaitable<Result<void>> wait_broken() override {
     // Also woken when both directions have ended in order, which is no error.
-    if (auto woken = co_await wait(tcp::socket::wait_error); !woken) co_return woken;
-    asio::detail::socket_option::integer<SOL_SOCKET, SO_ERROR> pending;
+    if (fd_ < 0) co_return make_error_code(Errc::closed);
     error_code ec;
+    // A cancellation ends it without a throw: whoever waits here waits for nothing else.
+    co_await socket_.async_wait(tcp::socket::wait_error, asio::redirect_error(asio::use_awaitable, ec));
+    if (ec == asio::error::operation_aborted) co_return Result<void>{};
+    asio::detail::socket_option::integer<SOL_SOCKET, SO_ERROR> pending;
     if (fd_ >= 0) socket_.get_option(pending, ec);
     if (!ec && pending.value() != 0) ec.assign(pending.value(), asio::error::get_system_category());
     if (ec) co_return ec;
@@ -86,9 +89,11 @@ class TcpStream final : public Stream {
     co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
     if (!ec) co_return Result<void>{};
     if (ec != asio::error::operation_aborted) co_return ec;
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(ec);
-    co_return make_error_code(Errc::closed);
+    if ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none)
+      co_return make_error_code(Errc::closed);
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    if (throws) throw boost::system::system_error(ec);
+    co_return ec;
   }
 
   tcp::socket socket_;

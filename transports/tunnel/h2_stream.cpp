@@ -99,7 +99,10 @@ void H2Stream::refuse(int status, std::string_view proxy_status) {
 }
 
 asio::awaitable<Result<void>> H2Stream::wait_broken() {
-  while (!closed_ && !error_) co_await writable_.wait(executor_);
+  while (!closed_ && !error_) {
+    const bool woken = co_await writable_.wait_unless_cancelled(executor_);
+    if (!woken) break;
+  }
   if (error_) co_return error_;
   co_return Result<void>{};
 }

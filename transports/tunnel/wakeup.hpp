@@ -11,6 +11,7 @@
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/system/error_code.hpp>
@@ -19,6 +20,22 @@
 namespace surang::tunnel {
 
 class Wakeup {
+  template <class Token>
+  auto start(boost::asio::any_io_executor executor, Token token) {
+    namespace asio = boost::asio;
+    return asio::async_initiate<Token, void(boost::system::error_code)>(
+        [this](auto handler, asio::any_io_executor ex) {
+          auto* op = new Waiting<decltype(handler)>(std::move(handler), std::move(ex));
+          waiting_.push_back(*op);
+          auto slot = asio::get_associated_cancellation_slot(op->handler);
+          if (slot.is_connected())
+            slot.assign([op](asio::cancellation_type type) {
+              if (type != asio::cancellation_type::none) op->complete(asio::error::operation_aborted);
+            });
+        },
+        token, std::move(executor));
+  }
+
  public:
   Wakeup() = default;
   ~Wakeup() { notify(); }
@@ -32,18 +49,14 @@ class Wakeup {
 
   /// Until the next notify(). Throws operation_aborted when the coroutine is cancelled.
   boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
-    namespace asio = boost::asio;
-    return asio::async_initiate<const asio::use_awaitable_t<>, void(boost::system::error_code)>(
-        [this](auto handler, asio::any_io_executor ex) {
-          auto* op = new Waiting<decltype(handler)>(std::move(handler), std::move(ex));
-          waiting_.push_back(*op);
-          auto slot = asio::get_associated_cancellation_slot(op->handler);
-          if (slot.is_connected())
-            slot.assign([op](asio::cancellation_type type) {
-              if (type != asio::cancellation_type::none) op->complete(asio::error::operation_aborted);
-            });
-        },
-        asio::use_awaitable, std::move(executor));
+    return start(std::move(executor), boost::asio::use_awaitable);
+  }
+
+  /// The same without a throw, for a coroutine that ends then: whether it was woken and not cancelled.
+  boost::asio::awaitable<bool> wait_unless_cancelled(boost::asio::any_io_executor executor) {
+    boost::system::error_code ec;
+    co_await start(std::move(executor), boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+    co_return !ec;
   }
 
  private:
