@@ -11,15 +11,10 @@ import time
 
 from flights import hello
 from lab.processes import Daemon
+from rig import free_port
 
 SITE = "cover.example"
 PATIENCE = 2  # seconds that nginx waits for a hello
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Rig:
