@@ -9,6 +9,7 @@
 #include "bridge-server/egress/egress_policy.hpp"
 #include "bridge-server/keys.hpp"
 #include "bridge-server/listeners/handshake_gate.hpp"
+#include "bridge-server/published.hpp"
 #include "bridge-server/users/user_table.hpp"
 #include "config/bridge_options.hpp"
 #include "transports/https/https_acceptor.hpp"
@@ -19,8 +20,8 @@ namespace surang::bridge {
 /// What all workers use. Options and policy are swapped whole on reload.
 struct Shared {
   explicit Shared(std::shared_ptr<const config::BridgeOptions> given) : options(std::move(given)) {}
-  std::atomic<std::shared_ptr<const config::BridgeOptions>> options;
-  std::atomic<std::shared_ptr<const EgressPolicy>> egress;
+  Published<config::BridgeOptions> options;
+  Published<EgressPolicy> egress;
   BridgeKeys keys;
   UserTable users;
   std::unique_ptr<https::ReplaySet> replays;  ///< made before the first worker
