@@ -158,7 +158,8 @@ def sni_reset_pass(lab):
     taken = fails(lab.visitor.curl("https://reset.example/"), TLS_FAILED)
     expect(lab.a.rule(number)["flows"] == 1, "one flow")
     flow = next(e for e in lab.a.events(mark, "close", settle=1.5) if e["name"] == "reset.example")
-    expect(flow["down"] > 500, f"the real answer still passed: {flow['down']} bytes")
+    # Without it there is the SYN-ACK alone; how much of the answer comes before curl's kernel resets it varies.
+    expect(flow["down"] > 300, f"the real answer did not pass: {flow['down']} bytes")
     return f"{taken}, {flow['down']} real bytes behind it"
 
 
