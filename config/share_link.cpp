@@ -232,7 +232,11 @@ Result<ShareLink> parse_share_link(std::string_view text, std::string& why) {
                             : text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
   ShareLink link;
   std::string what;
-  if (parse(text, link, what)) return link;
+  if (parse(text, link, what)) {
+    // Escapes make it longer when it is written to a file, from which it must be read again.
+    if (format_share_link(link).size() <= kLongest) return link;
+    what = "it is longer than " + std::to_string(kLongest) + " characters when written with escapes";
+  }
   why = "not a usable link: " + what;
   return make_error_code(Errc::bad_input);
 }

@@ -93,6 +93,17 @@ TEST_CASE("a bad link is refused by the name of its bad part") {
   CHECK(refusal(std::string(kVector) + std::string(9000, 'a')).find("longer") != std::string::npos);
 }
 
+TEST_CASE("a link that could not be read again once written is refused") {
+  std::string why;
+  const std::string link =
+      "surang://AQIDBAUGBwggISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0-Pw@192.0.2.1/"
+      "?k=gIGCg4SFhoeIiYqLjI2Oj5CRkpOUlZaXmJmam5ydnp8&t=https:443:sni=a.example";
+  REQUIRE(config::parse_share_link(link + "&note=" + std::string(100, '"'), why).has_value());
+  const auto refused = config::parse_share_link(link + "&note=" + std::string(4000, '"'), why);
+  CHECK(!refused);
+  CHECK(why.find("written with escapes") != std::string::npos);
+}
+
 TEST_CASE("every cut of a link is refused or still a link") {
   const std::string whole = kVector;
   for (std::size_t n = 0; n < whole.size(); ++n) {
