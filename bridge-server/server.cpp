@@ -179,7 +179,7 @@ class Server {
       std::vector<asio::ip::address> found;
       bool all = true;
       for (const auto& host : options->hosts) {
-        if (Endpoint(host, 0).address()) continue;
+        if (address_literal(host)) continue;
         const auto addresses = co_await with_timeout(kNameLimit, resolver.resolve(host));
         if (addresses) found.insert(found.end(), addresses->begin(), addresses->end());
         all = all && addresses.has_value();
@@ -237,7 +237,7 @@ class Server {
     own.insert(own.end(), named_.begin(), named_.end());
     // Behind a NAT no interface has the public address.
     for (const auto& host : options->hosts)
-      if (const auto address = Endpoint(host, 0).address()) own.push_back(*address);
+      if (const auto address = address_literal(host)) own.push_back(*address);
     shared_.egress = std::make_shared<const EgressPolicy>(options->allow_egress, std::move(own));
   }
 

@@ -277,8 +277,8 @@ int App::run() {
   if (options_.bridges.empty())
     spdlog::warn("no bridge yet: blocked sites open only where a local way helps. Add one: surang add LINK");
   for (auto& listener : listeners_) {
-    tasks_.spawn(listener->run(browsers_, [this](tcp::socket socket) {
-      return serve_browser(make_tcp_stream(std::move(socket)), sessions_);
+    tasks_.spawn(listener->run(browsers_, [this](tcp::socket socket, TaskGroup::Task task) {
+      return serve_browser(make_tcp_stream(std::move(socket)), sessions_, task);
     }));
     spdlog::info("listening on {}", text(listener->local()));
   }

@@ -48,11 +48,14 @@ asio::awaitable<Result<std::size_t>> Browser::read_more() {
 }
 
 asio::awaitable<Result<std::size_t>> Browser::read_more(std::chrono::steady_clock::duration limit) {
-  // Mostly it is there already, and needs no timer.
-  const auto n = read_now(*stream, input);
-  if (!n && n.error() == Errc::would_block) co_return co_await with_timeout(limit, read_more());
-  if (n && *n == 0) ended = true;
-  co_return n;
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const auto n = read_now(*stream, input);
+    if (n && *n == 0) ended = true;
+    if (n || n.error() != Errc::would_block) co_return n;
+    const auto ready = co_await stream->wait_readable_for(until - std::chrono::steady_clock::now());
+    if (!ready) co_return ready.error();
+  }
 }
 
 asio::awaitable<Result<void>> Browser::write(std::string_view text) {

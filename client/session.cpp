@@ -4,7 +4,6 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
-
 namespace surang::client {
 namespace session {
 namespace {
@@ -71,9 +70,9 @@ Refusal refusal(const Session& session, const Endpoint& to) {
 
 }  // namespace session
 
-asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context) {
+asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context, TaskGroup::Task task) {
   const session::CountOpen open(context.counters);
-  session::Session s{Browser(std::move(stream)), context, context.options, ++context.counters.opened};
+  session::Session s{Browser(std::move(stream)), context, context.options, ++context.counters.opened, task};
   co_await session::serve(s);
 }
 

@@ -11,6 +11,7 @@
 #include "client/inbound/self_guard.hpp"
 #include "client/inbound/socks_codec.hpp"
 #include "client/routing/outbound.hpp"
+#include "transports/core/task_group.hpp"
 
 namespace surang::client {
 
@@ -39,8 +40,8 @@ struct SessionContext {
   SessionCounters counters;
 };
 
-/// Serves one connection to its end.
-asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context);
+/// Serves one connection to its end, as `task`, which it ends itself when the browser leaves early.
+asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context, TaskGroup::Task task);
 
 // What the parts of a session share.
 namespace session {
@@ -50,13 +51,14 @@ struct Session {
   SessionContext& context;
   std::shared_ptr<const SessionOptions> options;
   std::uint64_t id;
+  TaskGroup::Task task;
 };
 
 enum class Refusal { none, self, rule };
 /// What is known to be refused before anything is dialled.
 Refusal refusal(const Session& session, const Endpoint& to);
 
-/// Outbound::open while watching the browser; Errc::closed when it went away.
+/// Outbound::open while watching the browser: ends the whole session when that goes away.
 asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight);
 
 /// From the browser's first byte meant for `to`, after it has been answered.

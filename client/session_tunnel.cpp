@@ -1,9 +1,10 @@
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
+#include <memory>
+#include <optional>
 
 #include "client/session.hpp"
 #include "transports/core/relay.hpp"
@@ -15,6 +16,8 @@ namespace {
 constexpr std::chrono::seconds kFlightLimit{5};
 // A browser that ended its direction after its request may still want the answer.
 constexpr std::chrono::seconds kHalfClosedGrace{60};
+// Before that nobody looks whether the browser is still there.
+constexpr std::chrono::milliseconds kWorthLooking{20};
 
 bool client_speaks_first(std::uint16_t port) {
   return port == 80 || port == 443 || port == 8080 || port == 8443;
@@ -61,25 +64,64 @@ std::string_view in_words(RelayEnd end) {
   return "";
 }
 
+// Notices that the browser has left while a way is looked for; mostly one is found before that is worth it.
+class BrowserWatch {
+ public:
+  BrowserWatch(const asio::any_io_executor& executor, Session& session, std::chrono::seconds grace)
+      : session_(session), grace_(grace), timer_(executor, kWorthLooking) {}
+
+  static void begin(const std::shared_ptr<BrowserWatch>& watch) {
+    watch->timer_.async_wait([watch](error_code ec) {
+      if (!ec && !watch->ended_) watch->looking_.emplace(watch->timer_.get_executor()).spawn(watch->look());
+    });
+  }
+  /// Returns whether join() is due before the session may use the browser again.
+  bool end() {
+    ended_ = true;
+    timer_.cancel();
+    if (looking_) looking_->cancel();
+    return looking_ && looking_->size() > 0;
+  }
+  asio::awaitable<void> join() { return looking_->join(); }
+
+ private:
+  asio::awaitable<void> look() {
+    co_await session_.browser.until_gone(grace_);
+    if (ended_) co_return;
+    session_.browser.stream->close(true);
+    session_.task.cancel();
+  }
+
+  Session& session_;
+  const std::chrono::seconds grace_;
+  asio::steady_timer timer_;
+  std::optional<TaskGroup> looking_;
+  bool ended_ = false;
+};
+
 }  // namespace
 
 asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight) {
-  const auto executor = co_await asio::this_coro::executor;
   const bool needs_browser = flight.kind == FirstFlight::Kind::tls || flight.kind == FirstFlight::Kind::none;
-  const std::chrono::seconds grace = needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace;
-  auto [order, open_failure, opened, watch_failure] =
-      co_await asio::experimental::make_parallel_group(
-          asio::co_spawn(executor, session.context.outbound.open(std::move(to), std::move(flight)),
-                         asio::deferred),
-          asio::co_spawn(executor, session.browser.until_gone(grace), asio::deferred))
-          .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-  if (order[0] == 0) {
-    if (open_failure) std::rethrow_exception(open_failure);
-    co_return std::move(opened);
+  const auto executor = co_await asio::this_coro::executor;
+  const auto watch = std::make_shared<BrowserWatch>(
+      executor, session, needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace);
+  BrowserWatch::begin(watch);
+  std::optional<Result<OpenedConnection>> opened;
+  std::exception_ptr failure;
+  try {
+    opened = co_await session.context.outbound.open(std::move(to), std::move(flight));
+  } catch (...) {
+    failure = std::current_exception();
   }
-  if (watch_failure) std::rethrow_exception(watch_failure);
-  if (!open_failure && opened && opened->watch) opened->watch->ended(opened->first_answer.size(), true, {});
-  co_return make_error_code(Errc::closed);
+  if (watch->end()) {
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await watch->join();
+    co_await asio::this_coro::throw_if_cancelled(throws);
+  }
+  if (failure) std::rethrow_exception(failure);
+  co_return std::move(*opened);
 }
 
 asio::awaitable<void> serve_tunnel(Session& session, Endpoint to) {

@@ -46,7 +46,7 @@ void read_doh(TomlReader& root, ClientOptions& options) {
       section.missing("addresses",
                       "'addresses' must list at least one address: the name itself is never looked up");
     for (const auto& address : server.addresses)
-      if (!Endpoint(address, 0).address()) section.fail("addresses", "'" + address + "' is not an address");
+      if (!address_literal(address)) section.fail("addresses", "'" + address + "' is not an address");
     server.port = static_cast<std::uint16_t>(section.integer("port", 1, 65535).value_or(server.port));
     const auto host = Endpoint::make(section.required_string("host"), 443);
     if (!host) section.fail("host", "'host' must be the name in the server's certificate");

@@ -192,7 +192,7 @@ Result<void> Worker::listen(const std::vector<config::ListenerOptions>& listener
     error_code ec;
     const auto& at = options.address;
     const auto refuse = [&] {
-      why = Endpoint(at.address().to_string(), at.port()).to_string() + ": " + ec.message();
+      why = Endpoint(at.address(), at.port()).to_string() + ": " + ec.message();
       return ec;
     };
     if (socket.open(at.protocol(), ec); ec) return refuse();

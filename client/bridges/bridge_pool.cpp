@@ -10,7 +10,7 @@
 #include "client/bridges/lane.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
-#include "transports/tunnel/wakeup.hpp"
+#include "transports/core/wakeup.hpp"
 
 namespace surang::client {
 namespace {
@@ -24,7 +24,7 @@ asio::awaitable<void> sleep_until(Clock::time_point when) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-asio::awaitable<Result<void>> notified(tunnel::Wakeup& wakeup, asio::any_io_executor executor) {
+asio::awaitable<Result<void>> notified(Wakeup& wakeup, asio::any_io_executor executor) {
   co_await wakeup.wait(executor);
   co_return Result<void>{};
 }
@@ -50,7 +50,7 @@ std::string way_out(asio::any_io_executor executor) {
 struct Race {
   LanePtr winner;
   std::size_t running = 0;
-  tunnel::Wakeup changed;
+  Wakeup changed;
 };
 
 }  // namespace
@@ -77,8 +77,8 @@ struct BridgePool::State {
   bool searching = false, keeping = false;
   bool down = false;  // the last search found nothing
   Clock::time_point last_attempt{}, last_use{}, next_look_out{};
-  std::string from;        // way_out() of the sessions
-  tunnel::Wakeup settled;  // a search ended
+  std::string from;  // way_out() of the sessions
+  Wakeup settled;    // a search ended
   TaskGroup tasks;
 
   bool up() const { return preferred && preferred->live(); }

@@ -1,13 +1,13 @@
 #include "client/detection/first_answer.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <charconv>
 #include <optional>
 #include <string_view>
 
 #include "client/detection/block_pages.hpp"
 #include "client/detection/site_scope.hpp"
+#include "transports/core/endpoint.hpp"
 #include "transports/tls/client_hello.hpp"
 
 namespace surang::client {
@@ -135,10 +135,8 @@ std::string place_host(std::string_view location) {
 bool same_owner(const std::string& a, const std::string& b) {
   const auto domain_a = registrable_domain(a), domain_b = registrable_domain(b);
   if (domain_a == domain_b) return true;
-  boost::system::error_code no_a, no_b;
-  (void)boost::asio::ip::make_address(a, no_a);
-  (void)boost::asio::ip::make_address(b, no_b);
-  return no_a && no_b && domain_a.substr(0, domain_a.find('.')) == domain_b.substr(0, domain_b.find('.'));
+  return !address_literal(a) && !address_literal(b) &&
+         domain_a.substr(0, domain_a.find('.')) == domain_b.substr(0, domain_b.find('.'));
 }
 
 FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {

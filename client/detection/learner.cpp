@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include "client/detection/site_scope.hpp"
+#include "transports/core/endpoint.hpp"
 
 namespace surang::client {
 namespace {
@@ -176,9 +177,7 @@ void Learner::widen(const Verdict& v) {
       if (sibling.way != wide.way) wide.way = Way::tunnel;
       wide.expires = std::max(wide.expires, sibling.expires);
     }
-    boost::system::error_code not_a_literal;
-    (void)asio::ip::make_address(v.subject, not_a_literal);
-    if (second && not_a_literal) {
+    if (second && !address_literal(v.subject)) {
       wide.subject = domain;
       wide.scope = Scope::domain;
       wide.family = Family::any;

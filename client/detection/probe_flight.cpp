@@ -2,9 +2,10 @@
 
 #include <openssl/ssl.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <memory>
 #include <stdexcept>
+
+#include "transports/core/endpoint.hpp"
 
 namespace surang::client {
 
@@ -15,9 +16,8 @@ FirstFlight tls_probe_flight(const std::string& host) {
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
   if (!ssl) throw std::runtime_error("no TLS connection");
-  boost::system::error_code not_a_literal;
-  (void)boost::asio::ip::make_address(host, not_a_literal);
-  if (not_a_literal) SSL_set_tlsext_host_name(ssl.get(), host.c_str());
+  const bool named = !address_literal(host);
+  if (named) SSL_set_tlsext_host_name(ssl.get(), host.c_str());
   constexpr unsigned char kAlpn[] = "\x02h2\x08http/1.1";
   SSL_set_alpn_protos(ssl.get(), kAlpn, sizeof kAlpn - 1);
   BIO* out = BIO_new(BIO_s_mem());
@@ -25,7 +25,7 @@ FirstFlight tls_probe_flight(const std::string& host) {
   SSL_connect(ssl.get());  // wants to read the answer; the hello is in `out` by then
   FirstFlight flight;
   flight.kind = FirstFlight::Kind::tls;
-  flight.host = not_a_literal ? host : std::string();
+  flight.host = named ? host : std::string();
   flight.replayable = true;
   flight.bytes.resize(static_cast<std::size_t>(BIO_pending(out)));
   if (flight.bytes.empty() || BIO_read(out, flight.bytes.data(), static_cast<int>(flight.bytes.size())) !=

@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/asio/ip/network_v4.hpp>
 
+#include "transports/core/endpoint.hpp"
+
 namespace surang::client {
 namespace {
 
@@ -26,18 +28,14 @@ address unmapped(const address& a) {
 }  // namespace
 
 std::string registrable_domain(std::string_view host) {
-  boost::system::error_code ec;
   std::string name(host);
-  (void)boost::asio::ip::make_address(name, ec);
-  if (!ec) return name;
+  if (address_literal(name)) return name;
   const char* domain = psl_registrable_domain(psl_builtin(), name.c_str());
   return domain ? std::string(domain) : name;
 }
 
 bool is_local_name(std::string_view host) {
-  boost::system::error_code ec;
-  (void)boost::asio::ip::make_address(host, ec);
-  if (!ec) return false;
+  if (address_literal(host)) return false;
   if (host.find('.') == host.npos) return true;
   constexpr std::array<std::string_view, 6> kLocal{".localhost", ".local",        ".home.arpa",
                                                    ".internal",  ".in-addr.arpa", ".ip6.arpa"};

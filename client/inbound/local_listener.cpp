@@ -55,7 +55,7 @@ tcp::endpoint LocalListener::local() const {
 
 asio::awaitable<void> LocalListener::run(TaskGroup& sessions, Serve serve) {
   while (acceptor_.is_open()) {
-    auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    auto [ec, accepted] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
     if (ec == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
     if (ec) {
       // Out of descriptors, most likely: some will be given back soon.
@@ -63,7 +63,8 @@ asio::awaitable<void> LocalListener::run(TaskGroup& sessions, Serve serve) {
       co_await pause.async_wait(asio::use_awaitable);
       continue;
     }
-    sessions.spawn(serve(std::move(socket)));
+    sessions.spawn(
+        [&serve, &socket = accepted](TaskGroup::Task task) { return serve(std::move(socket), task); });
   }
 }
 

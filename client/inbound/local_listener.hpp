@@ -15,7 +15,7 @@ namespace surang::client {
 
 class LocalListener {
  public:
-  using Serve = std::function<boost::asio::awaitable<void>(boost::asio::ip::tcp::socket)>;
+  using Serve = std::function<boost::asio::awaitable<void>(boost::asio::ip::tcp::socket, TaskGroup::Task)>;
 
   explicit LocalListener(boost::asio::any_io_executor executor) : acceptor_(std::move(executor)) {}
 

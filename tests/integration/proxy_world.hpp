@@ -288,8 +288,9 @@ class Proxy {
     guard_.own(port);
     asio::co_spawn(io_,
                    listener_.run(sessions_,
-                                 [this](tcp::socket socket) {
-                                   return client::serve_browser(make_tcp_stream(std::move(socket)), context_);
+                                 [this](tcp::socket socket, TaskGroup::Task task) {
+                                   return client::serve_browser(make_tcp_stream(std::move(socket)), context_,
+                                                                task);
                                  }),
                    asio::detached);
     thread_ = std::thread([this] { io_.run(); });

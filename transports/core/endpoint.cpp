@@ -20,16 +20,40 @@ bool valid_name(std::string_view name) {
   return label > 0;
 }
 
+// As to_string, which takes the long way by printf.
+std::string text_of(const boost::asio::ip::address& address) {
+  if (address.is_v6()) return address.to_string();
+  std::string text;
+  for (const auto byte : address.to_v4().to_bytes()) {
+    if (!text.empty()) text += '.';
+    text += std::to_string(byte);
+  }
+  return text;
+}
+
 }  // namespace
+
+std::optional<boost::asio::ip::address> address_literal(std::string_view host) {
+  const bool v4 = !host.empty() && host.back() >= '0' && host.back() <= '9';
+  if (!v4 && host.find(':') == host.npos) return std::nullopt;
+  boost::system::error_code ec;
+  const auto address = boost::asio::ip::make_address(host, ec);
+  if (ec) return std::nullopt;
+  return address;
+}
+
+Endpoint::Endpoint(std::string host, std::uint16_t port)
+    : host_(std::move(host)), port_(port), address_(address_literal(host_)) {}
+
+Endpoint::Endpoint(const boost::asio::ip::address& address, std::uint16_t port)
+    : host_(text_of(address)), port_(port), address_(address) {}
 
 Result<Endpoint> Endpoint::make(std::string_view host, std::uint16_t port) {
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
     if (host.find(':') == host.npos) return make_error_code(Errc::bad_input);
   }
-  boost::system::error_code ec;
-  if (const auto address = boost::asio::ip::make_address(host, ec); !ec)
-    return Endpoint(address.to_string(), port);
+  if (const auto address = address_literal(host)) return Endpoint(*address, port);
   if (host.ends_with('.')) host.remove_suffix(1);
   std::string name(host);
   for (char& c : name)
@@ -58,13 +82,6 @@ Result<Endpoint> Endpoint::parse(std::string_view text, std::optional<std::uint1
   }
   if (!port) return make_error_code(Errc::bad_input);
   return make(host, *port);
-}
-
-std::optional<boost::asio::ip::address> Endpoint::address() const {
-  boost::system::error_code ec;
-  const auto address = boost::asio::ip::make_address(host_, ec);
-  if (ec) return std::nullopt;
-  return address;
 }
 
 std::string Endpoint::to_string() const {

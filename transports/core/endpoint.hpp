@@ -16,7 +16,8 @@ class Endpoint {
  public:
   Endpoint() = default;
   /// Takes `host` as it is; use make() for anything that a stranger wrote.
-  Endpoint(std::string host, std::uint16_t port) : host_(std::move(host)), port_(port) {}
+  Endpoint(std::string host, std::uint16_t port);
+  Endpoint(const boost::asio::ip::address& address, std::uint16_t port);
 
   /// Normalises and checks a host (name, IPv4, IPv6 with or without brackets); Errc::bad_input.
   static Result<Endpoint> make(std::string_view host, std::uint16_t port);
@@ -26,7 +27,7 @@ class Endpoint {
   const std::string& host() const noexcept { return host_; }
   std::uint16_t port() const noexcept { return port_; }
   /// The address when host is a literal.
-  std::optional<boost::asio::ip::address> address() const;
+  const std::optional<boost::asio::ip::address>& address() const noexcept { return address_; }
   /// "host:port", IPv6 in brackets.
   std::string to_string() const;
 
@@ -36,6 +37,10 @@ class Endpoint {
  private:
   std::string host_;
   std::uint16_t port_ = 0;
+  std::optional<boost::asio::ip::address> address_;  // of host_, which everybody asks for again and again
 };
+
+/// The address that `host` is a literal of (without brackets), cheaply nothing for names.
+std::optional<boost::asio::ip::address> address_literal(std::string_view host);
 
 }  // namespace surang

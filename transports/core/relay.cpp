@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,6 +14,7 @@
 
 #include "transports/core/buffer.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/core/wakeup.hpp"
 #include "transports/tcp/splice_relay.hpp"
 
 namespace surang {
@@ -27,11 +27,7 @@ constexpr int kTicksPerLimit = 8;  // of the shorter limit; so idleness is notic
 // One relay. Shared with the watch's handler, which may run once more after the relay has ended.
 struct Relay {
   Relay(Stream& first, Stream& second, const RelayOptions& o)
-      : a(first),
-        b(second),
-        options(o),
-        watch(first.executor()),
-        ended(first.executor(), asio::steady_timer::time_point::max()) {}
+      : a(first), b(second), options(o), watch(first.executor()) {}
 
   // The first failure or limit decides; it ends both directions.
   void end(RelayEnd how, error_code why) {
@@ -49,14 +45,14 @@ struct Relay {
   void direction_ended() {
     ++directions_ended;
     quiet_since = std::chrono::steady_clock::now();  // the other limit holds from now
-    ended.cancel();
+    ended.notify();
   }
 
   Stream& a;
   Stream& b;
   RelayOptions options;
   asio::steady_timer watch;
-  asio::steady_timer ended;                    // cancelled when a direction ended
+  Wakeup ended;                                // a direction has
   std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
   std::chrono::steady_clock::time_point quiet_since = std::chrono::steady_clock::now();
   int directions_ended = 0;
@@ -137,22 +133,11 @@ asio::awaitable<std::optional<Result<std::size_t>>> splice_some(Way& way) {
   co_return n;
 }
 
-// The same through borrowed memory.
-asio::awaitable<Result<std::size_t>> copy_some(Way& way) {
-  ScratchBuffer scratch;
-  const auto n = way.from.try_read(scratch.all());
-  if (!n || *n == 0) co_return n;
-  const auto written = co_await way.to.write_all(asio::buffer(scratch.data(), *n));
-  if (written)
-    way.moved(*n);
-  else
-    way.to_failed(written.error());
-  co_return n;
-}
-
 asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
   Way way(*relay, forth);
   unsigned turns = 0;
+  // What was there has been carried over already, most likely.
+  if (const auto ready = co_await way.from.wait_readable(); !ready) way.from_failed(ready.error());
   while (!way.stopped()) {
     Result<std::size_t> n = make_error_code(Errc::would_block);
     if (way.splice && way.from.native_socket() >= 0 && way.to.native_socket() >= 0) {
@@ -161,7 +146,15 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
       if (!spliced) continue;
       n = *spliced;
     } else {
-      n = co_await copy_some(way);
+      ScratchBuffer scratch;
+      n = way.from.try_read(scratch.all());
+      if (n && *n > 0) {
+        const auto written = co_await way.to.write_all(asio::buffer(scratch.data(), *n));
+        if (written)
+          way.moved(*n);
+        else
+          way.to_failed(written.error());
+      }
     }
     if (way.stopped()) break;
     if (!n && n.error() == Errc::would_block) {
@@ -173,6 +166,8 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
     } else if (*n == 0 && relay->broken) {
       // The write took the kernel's report of the reset; what reads like an end is none.
       relay->end(relay->broken->end, relay->broken->error);
+    } else if (*n == 0 && (forth ? relay->told_a : relay->told_b) && way.to.native_socket() >= 0) {
+      break;  // the other direction has ended in order, too: closing the socket says it all
     } else if (*n == 0) {
       const auto told = co_await way.to.shutdown_write();
       if (!told && !relay->over) way.to_failed(told.error());
@@ -206,12 +201,7 @@ asio::awaitable<void> pump_and_watch(std::shared_ptr<Relay> relay, bool forth) {
 }
 
 asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
-  while (relay->directions_ended < 2) {
-    error_code ignored;
-    co_await relay->ended.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
-  }
+  while (relay->directions_ended < 2) co_await relay->ended.wait(relay->a.executor());
 }
 
 }  // namespace

@@ -2,7 +2,13 @@
 
 #include <boost/asio/error.hpp>
 
+#include "transports/core/timeout.hpp"
+
 namespace surang {
+
+asio::awaitable<Result<void>> Stream::wait_readable_for(std::chrono::steady_clock::duration limit) {
+  return with_timeout(limit, wait_readable());
+}
 
 asio::awaitable<Result<void>> Stream::wait_writable() {
   co_return error_code(asio::error::operation_not_supported);

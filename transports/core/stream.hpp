@@ -5,6 +5,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -27,6 +28,9 @@ class Stream {
   /// Waits until try_read may have something to say (bytes, the end, an error). May wake for nothing.
   /// Holds no buffer meanwhile, so an idle stream costs no memory. One waiter at a time.
   virtual asio::awaitable<Result<void>> wait_readable() = 0;
+
+  /// The same for at most `limit`; Errc::timed_out after that.
+  virtual asio::awaitable<Result<void>> wait_readable_for(std::chrono::steady_clock::duration limit);
 
   /// Writes all of `from`, which stays the caller's until the operation ends. One writer at a time.
   virtual asio::awaitable<Result<void>> write_all(asio::const_buffer from) = 0;

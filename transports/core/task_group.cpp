@@ -4,21 +4,21 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 #include <exception>
+
+#include "transports/core/wakeup.hpp"
 
 namespace surang {
 
 namespace asio = boost::asio;
 
 struct TaskGroup::State {
-  explicit State(asio::any_io_executor e) : executor(e), idle(e, asio::steady_timer::time_point::max()) {}
+  explicit State(asio::any_io_executor e) : executor(std::move(e)) {}
   asio::any_io_executor executor;
   std::list<asio::cancellation_signal> running;
-  asio::steady_timer idle;  // cancelled when the last task ends
+  Wakeup idle;  // the last task has ended
 };
 
 namespace {
@@ -45,12 +45,19 @@ TaskGroup::~TaskGroup() {
 }
 
 void TaskGroup::spawn(asio::awaitable<void> task) {
+  start(enter(), std::move(task));
+}
+
+TaskGroup::Entry TaskGroup::enter() {
+  return state_->running.emplace(state_->running.end());
+}
+
+void TaskGroup::start(Entry entry, asio::awaitable<void> task) {
   auto state = state_;
-  const auto signal = state->running.emplace(state->running.end());
   asio::co_spawn(state->executor, without_late_throw(std::move(task)),
-                 asio::bind_cancellation_slot(signal->slot(), [state, signal](std::exception_ptr failure) {
-                   state->running.erase(signal);
-                   if (state->running.empty()) state->idle.cancel();
+                 asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr failure) {
+                   state->running.erase(entry);
+                   if (state->running.empty()) state->idle.notify();
                    if (!failure) return;
                    try {
                      std::rethrow_exception(failure);
@@ -79,8 +86,7 @@ asio::awaitable<void> TaskGroup::join() {
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!state->running.empty()) {
-    boost::system::error_code ignored;
-    co_await state->idle.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    (void)co_await state->idle.wait_unless_cancelled(state->executor);
   }
   co_await asio::this_coro::throw_if_cancelled(throws);
 }

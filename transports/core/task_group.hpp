@@ -5,11 +5,12 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <list>
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 namespace surang {
 
@@ -20,15 +21,38 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
+  /// By which a task, or what it has started itself, ends that task as cancel() would. Used on its executor,
+  /// between the task's beginning and its end.
+  class Task {
+   public:
+    void cancel() const { signal_->emit(boost::asio::cancellation_type::terminal); }
+
+   private:
+    friend class TaskGroup;
+    explicit Task(boost::asio::cancellation_signal& signal) : signal_(&signal) {}
+    boost::asio::cancellation_signal* signal_;
+  };
+
   /// Starts `task`. A cancellation ends it silently; any other exception leaves through io_context::run (a
   /// bug).
   void spawn(boost::asio::awaitable<void> task);
+  /// The same for the coroutine that `make(Task)` returns.
+  template <class Make>
+  requires std::is_invocable_v<Make, Task>
+  void spawn(Make&& make) {
+    const auto entry = enter();
+    start(entry, std::forward<Make>(make)(Task(*entry)));
+  }
   void cancel();                        ///< asks all running tasks to unwind
   boost::asio::awaitable<void> join();  ///< returns when none runs; not cancellable half way
   std::size_t size() const noexcept;
 
  private:
   struct State;
+  using Entry = std::list<boost::asio::cancellation_signal>::iterator;
+  Entry enter();
+  void start(Entry entry, boost::asio::awaitable<void> task);
+
   std::shared_ptr<State> state_;
 };
 

@@ -18,6 +18,8 @@
 #include <mutex>
 #include <thread>
 
+#include "transports/core/endpoint.hpp"
+
 namespace surang {
 namespace {
 
@@ -126,9 +128,7 @@ struct Leave {
 }  // namespace
 
 asio::awaitable<Result<Addresses>> SystemResolver::resolve(std::string host) {
-  error_code not_literal;
-  const auto literal = asio::ip::make_address(host, not_literal);
-  if (!not_literal) co_return Addresses{literal};
+  if (const auto literal = address_literal(host)) co_return Addresses{*literal};
 
   const auto lookup = std::make_shared<Lookup>(co_await asio::this_coro::executor);
   const Leave leave{lookup};

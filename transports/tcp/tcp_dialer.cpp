@@ -11,7 +11,6 @@
 #include <optional>
 #include <utility>
 
-#include "transports/tcp/congestion.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 
 namespace surang {
@@ -75,13 +74,13 @@ struct Race {
   Attempt* winner = nullptr;
 };
 
-void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to, bool bbr) {
+void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to) {
   auto& attempt = *race->attempts.emplace_back(std::make_unique<Attempt>(race->executor, to));
   ++race->under_way;
   error_code ec;
   attempt.socket.open(to.protocol(), ec);
   if (ec) return race->settle(attempt, ec);
-  if (bbr) ask_for_bbr(static_cast<int>(attempt.socket.native_handle()));
+  attempt.socket.non_blocking(true, ec);  // the stream needs it; asked for later, it would be a second call
   attempt.socket.async_connect(to, [race, &attempt](error_code result) {
     if (!attempt.result) race->settle(attempt, result);
   });
@@ -105,7 +104,11 @@ TcpDialer::TcpDialer(Resolver& resolver, TcpDialerOptions options)
     : resolver_(resolver), options_(std::move(options)) {}
 
 asio::awaitable<Result<StreamPtr>> TcpDialer::dial(Endpoint to) {
-  auto addresses = co_await resolver_.resolve(to.host());
+  Result<std::vector<asio::ip::address>> addresses = make_error_code(Errc::name_not_found);
+  if (const auto& literal = to.address())
+    addresses = std::vector{*literal};
+  else
+    addresses = co_await resolver_.resolve(to.host());
   if (!addresses) co_return addresses.error();
   if (options_.admit) {
     *addresses = options_.admit(std::move(*addresses), to.port());
@@ -132,7 +135,7 @@ asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::addr
     // RFC 8305 section 5: a failure starts the next attempt at once.
     const bool failed = race->failures > std::exchange(failures_seen, race->failures);
     if (next < addresses.size() && (failed || now >= next_start)) {
-      start(race, tcp::endpoint(addresses[next++], port), options_.bbr);
+      start(race, tcp::endpoint(addresses[next++], port));
       next_start = now + options_.attempt_delay;
       continue;
     }
@@ -148,7 +151,7 @@ asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::addr
     for (const auto& attempt : race->attempts)
       attempts->push_back({attempt->to, *attempt->result, attempt->took});
   if (!race->winner) co_return failure_of(*race);
-  co_return make_tcp_stream(std::move(race->winner->socket));
+  co_return make_tcp_stream(std::move(race->winner->socket), options_.bbr);
 }
 
 }  // namespace surang

@@ -21,7 +21,7 @@ struct ConnectAttempt {
 struct TcpDialerOptions {
   std::chrono::milliseconds attempt_delay{250};  ///< before the next address is tried beside it (RFC 8305 5)
   std::chrono::milliseconds connect_limit{10000};  ///< for the whole dial, without the name resolution
-  bool bbr = false;                                ///< ask for BBR congestion control where the kernel has it
+  bool bbr = false;  ///< ask for BBR congestion control for long uploads, where the kernel has it
   /// Filters and may reject addresses after resolution (the bridge's egress policy): empty result = denied.
   std::function<std::vector<asio::ip::address>(std::vector<asio::ip::address>, std::uint16_t port)> admit;
 };

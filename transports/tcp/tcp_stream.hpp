@@ -7,7 +7,8 @@
 
 namespace surang {
 
-/// Wraps a connected socket; takes it over.
-StreamPtr make_tcp_stream(asio::ip::tcp::socket socket);
+/// Wraps a connected socket; takes it over. `bbr_when_long`: asks for BBR once an upload has proved long,
+/// since for a few packets it only costs.
+StreamPtr make_tcp_stream(asio::ip::tcp::socket socket, bool bbr_when_long = false);
 
 }  // namespace surang

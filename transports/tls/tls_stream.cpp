@@ -1,40 +1,19 @@
 #include "transports/tls/tls_stream.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "transports/core/wakeup.hpp"
 #include "transports/tls/tls_engine.hpp"
 
 namespace surang::tls {
 namespace {
-
-// Wakes coroutines that wait for another one of the same stream to be done with something.
-class Bell {
- public:
-  explicit Bell(const asio::any_io_executor& e) : timer_(e, asio::steady_timer::time_point::max()) {}
-  void ring() { timer_.cancel(); }
-  asio::awaitable<void> wait() {
-    error_code ignored;
-    co_await timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
-  }
-
- private:
-  asio::steady_timer timer_;
-};
 
 class TlsStreamImpl final : public TlsStream {
  public:
   TlsStreamImpl(StreamPtr inner, SslPtr ssl, TlsTuning tuning, Bytes already_read)
       : executor_(inner->executor()),
         inner_(std::move(inner)),
-        engine_(*inner_, std::move(ssl), tuning, std::move(already_read)),
-        sent_(executor_),
-        pulled_(executor_) {}
+        engine_(*inner_, std::move(ssl), tuning, std::move(already_read)) {}
 
   asio::any_io_executor executor() override { return executor_; }
   SSL* ssl() noexcept override { return engine_.ssl(); }
@@ -116,7 +95,7 @@ class TlsStreamImpl final : public TlsStream {
     ~Sending() {
       stream_.sending_ = false;
       if (!whole) stream_.cut_ = true;
-      stream_.sent_.ring();
+      stream_.sent_.notify();
     }
     bool whole = false;
 
@@ -129,7 +108,7 @@ class TlsStreamImpl final : public TlsStream {
     explicit Pulling(TlsStreamImpl& stream) : stream_(stream) { stream_.pulling_ = true; }
     ~Pulling() {
       stream_.pulling_ = false;
-      stream_.pulled_.ring();
+      stream_.pulled_.notify();
     }
 
    private:
@@ -138,7 +117,7 @@ class TlsStreamImpl final : public TlsStream {
 
   // Sends everything OpenSSL has put out; returns when it has left, whoever sent it.
   asio::awaitable<Result<void>> flush() {
-    while (sending_) co_await sent_.wait();
+    while (sending_) co_await sent_.wait(executor_);
     if (cut_) co_return send_error_ ? send_error_ : make_error_code(Errc::closed);
     if (!engine_.has_output()) co_return Result<void>{};
     Sending sending(*this);
@@ -158,7 +137,7 @@ class TlsStreamImpl final : public TlsStream {
   // Waits for bytes of the inner stream; one coroutine does, others wait for it.
   asio::awaitable<Result<void>> pull() {
     if (pulling_) {
-      co_await pulled_.wait();
+      co_await pulled_.wait(executor_);
       co_return Result<void>{};
     }
     Pulling pulling(*this);
@@ -184,7 +163,7 @@ class TlsStreamImpl final : public TlsStream {
   asio::any_io_executor executor_;
   StreamPtr inner_;
   Engine engine_;
-  Bell sent_, pulled_;
+  Wakeup sent_, pulled_;  // another coroutine is done with it
   bool sending_ = false, pulling_ = false, closed_ = false, cut_ = false;
   error_code send_error_;
 };

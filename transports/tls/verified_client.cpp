@@ -2,9 +2,9 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include <boost/asio/ip/address.hpp>
 #include <stdexcept>
 
+#include "transports/core/endpoint.hpp"
 #include "transports/tls/tls_stream.hpp"
 
 namespace surang::tls {
@@ -29,10 +29,8 @@ asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr i
                                                                      std::vector<std::string> alpn) {
   SslPtr ssl(SSL_new(context.get()), SSL_free);
   SSL_set_connect_state(ssl.get());
-  boost::system::error_code no_address;
-  (void)asio::ip::make_address(name, no_address);
   bool named = false;
-  if (no_address) {
+  if (!address_literal(name)) {
     SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     named =
         SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1 && SSL_set1_host(ssl.get(), name.c_str()) == 1;

@@ -113,14 +113,14 @@ void H2Session::count_flood(FloodGuard::Kind kind) {
   if (options_.floods_cut) ++(*options_.floods_cut)[static_cast<std::size_t>(kind)];
 }
 
-void H2Session::resume(H2Stream& stream) noexcept {
+void H2Session::resume(H2Stream& stream, bool urgent) noexcept {
   if (finished_) return;
   nghttp2_session_resume_data(h2_, stream.id_);  // says so when the stream was not deferred; that is fine
   if (!flushed_) {
     first_data_ = true;
     coalesce_.cancel();
   }
-  kick();
+  urgent ? kick() : nudge();
 }
 
 void H2Session::consumed(H2Stream& stream, std::size_t n) noexcept {
@@ -178,11 +178,12 @@ void H2Session::detach(H2Stream& stream, bool abort) noexcept {
   const bool unanswered = options_.server && !stream.established_;
   if (abort || unread > 0 || unanswered || stream.error_) {
     nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, stream.id_, NGHTTP2_CANCEL);
+    kick();
   } else {
     nghttp2_session_resume_data(h2_, stream.id_);  // END_STREAM
     if (!stream.remote_ended_) lingering_.push_back({stream.id_, Clock::now() + options_.linger});
+    nudge();
   }
-  kick();
 }
 
 }  // namespace surang::tunnel

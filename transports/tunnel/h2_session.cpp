@@ -16,6 +16,8 @@
 namespace surang::tunnel {
 namespace {
 
+constexpr std::chrono::milliseconds kCompany{1};
+
 asio::awaitable<void> wait_on(asio::steady_timer& timer) {
   error_code ignored;
   co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -41,6 +43,7 @@ H2Session::H2Session(StreamPtr transport, const H2Options& options, H2Observer* 
       tasks_(executor_),
       guard_(options.floods),
       coalesce_(executor_),
+      company_(executor_),
       watch_(executor_),
       session_window_(options.session_window),
       pads_left_(options.padded_frames),
@@ -94,6 +97,7 @@ void H2Session::open_nghttp2() {
 asio::awaitable<error_code> H2Session::run() {
   tasks_.spawn(read_loop());
   tasks_.spawn(write_loop());
+  tasks_.spawn(company_loop());
   tasks_.spawn(watch_loop());
   std::exception_ptr failure;
   try {
@@ -216,6 +220,17 @@ asio::awaitable<void> H2Session::write_loop() {
   }
 }
 
+// Ends of streams and bare answers of 200 come in numbers, and nobody waits for one: together they cost one
+// record and one packet.
+asio::awaitable<void> H2Session::company_loop() {
+  for (;;) {
+    co_await company_wanted_.wait(executor_);
+    company_.expires_after(kCompany);
+    co_await wait_on(company_);
+    kick();
+  }
+}
+
 // A connection that is closed while the peer's bytes are unread is reset, and the reset overtakes what we
 // said last: end our direction and hear the peer out.
 asio::awaitable<void> H2Session::say_farewell() {
@@ -300,7 +315,7 @@ void H2Session::answer(H2Stream& stream, int status, std::string_view proxy_stat
   const auto provider = h2_data_provider();
   nghttp2_submit_response(h2_, stream.id_, fields, proxy_status.empty() ? 1 : 2,
                           keep_open ? &provider : nullptr);
-  kick();
+  keep_open ? nudge() : kick();
 }
 
 bool H2Session::usable() const noexcept {

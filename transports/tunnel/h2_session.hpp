@@ -19,9 +19,9 @@
 
 #include "transports/core/stream.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/core/wakeup.hpp"
 #include "transports/tunnel/flood_guard.hpp"
 #include "transports/tunnel/h2_stream.hpp"
-#include "transports/tunnel/wakeup.hpp"
 
 namespace surang::tunnel {
 
@@ -116,12 +116,14 @@ class H2Session {
   void open_nghttp2();
   asio::awaitable<void> read_loop();
   asio::awaitable<void> write_loop();
+  asio::awaitable<void> company_loop();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> say_farewell();
   bool take_input(std::span<const std::uint8_t> bytes);  // false: finished
   void hand_over_requests();
   void finish(error_code why) noexcept;
   void kick() noexcept { write_wanted_.notify(); }
+  void nudge() noexcept { company_wanted_.notify(); }  // a kick for what may wait a moment for company
   void end_if_drained();
   void end_if_given_up();
   bool leaving() const noexcept { return leaving_ != Clock::time_point{}; }
@@ -130,7 +132,7 @@ class H2Session {
   void check_limits(Clock::time_point now);
 
   // For H2Stream.
-  void resume(H2Stream& stream) noexcept;
+  void resume(H2Stream& stream, bool urgent = true) noexcept;
   void consumed(H2Stream& stream, std::size_t n) noexcept;
   void give_back(H2Stream& stream) noexcept;
   void give_back_session() noexcept;
@@ -161,8 +163,8 @@ class H2Session {
   Header header_;
   FloodGuard guard_;
   Batch* batch_ = nullptr;  // while the writer fills one
-  Wakeup write_wanted_, finished_signal_, pong_;
-  asio::steady_timer coalesce_, watch_;
+  Wakeup write_wanted_, company_wanted_, finished_signal_, pong_;
+  asio::steady_timer coalesce_, company_, watch_;
   std::size_t active_ = 0;  // streams that nghttp2 knows
   std::size_t unread_ = 0, unconsumed_ = 0;
   std::int32_t last_reset_ = 0;

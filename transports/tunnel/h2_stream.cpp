@@ -1,5 +1,7 @@
 #include "transports/tunnel/h2_stream.hpp"
 
+#include <utility>
+
 #include "transports/tunnel/h2_session.hpp"
 
 namespace surang::tunnel {
@@ -16,7 +18,10 @@ struct H2Stream::WriteGuard {
 };
 
 H2Stream::H2Stream(H2Session& session, std::int32_t id, asio::any_io_executor executor, std::uint32_t window)
-    : session_(&session), executor_(std::move(executor)), id_(id), window_(window) {}
+    : session_(&session), executor_(std::move(executor)), id_(id), window_(window) {
+  readable_.share_context(session.write_wanted_);
+  writable_.share_context(session.write_wanted_);
+}
 
 H2Stream::~H2Stream() {
   close(false);
@@ -65,7 +70,7 @@ asio::awaitable<Result<void>> H2Stream::shutdown_write() {
   if (local_ended_) co_return Result<void>{};
   if (error_) co_return error_;
   local_ended_ = true;
-  if (session_ && in_nghttp2_) session_->resume(*this);
+  if (session_ && in_nghttp2_) session_->resume(*this, false);
   co_return Result<void>{};
 }
 
@@ -107,9 +112,15 @@ asio::awaitable<Result<void>> H2Stream::wait_broken() {
   co_return Result<void>{};
 }
 
+void H2Stream::when_broken(std::function<void()> tell) {
+  tell_broken_ = std::move(tell);
+  if (error_ && tell_broken_) std::exchange(tell_broken_, {})();
+}
+
 void H2Stream::fail(error_code why) noexcept {
   if (!error_) error_ = why;
   out_left_ = 0;
+  if (tell_broken_) std::exchange(tell_broken_, {})();
   readable_.notify();
   writable_.notify();
 }

@@ -3,11 +3,12 @@
 
 #include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "transports/core/stream.hpp"
+#include "transports/core/wakeup.hpp"
 #include "transports/tunnel/receive_queue.hpp"
-#include "transports/tunnel/wakeup.hpp"
 
 namespace surang::tunnel {
 
@@ -24,6 +25,9 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   asio::awaitable<Result<void>> shutdown_write() override;
   void close(bool abort = false) noexcept override;
   asio::awaitable<Result<void>> wait_broken() override;
+
+  /// Calls `tell` once when the stream breaks, or has; an empty one takes it back.
+  void when_broken(std::function<void()> tell);
 
   /// Server: answers the CONNECT with 200; before that nothing may be written.
   void accept();
@@ -46,6 +50,7 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   Wakeup readable_, writable_;
   const std::uint8_t* out_ = nullptr;  // what write_all still has to hand over
   std::size_t out_left_ = 0;
+  std::function<void()> tell_broken_;
   error_code error_;
   std::uint32_t window_;        // what we let the peer send ahead
   std::uint32_t round_ = 0;     // the round trip that consumed_ belongs to

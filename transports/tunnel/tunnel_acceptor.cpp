@@ -1,8 +1,5 @@
 #include "transports/tunnel/tunnel_acceptor.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 
@@ -88,7 +85,7 @@ class Server final : public H2Observer {
     auto to = Endpoint::parse(request.authority);
     if (!to || to->port() == 0) return stream->refuse(400, "surang; error=http_request_error");
     ++counters_.streams;
-    tasks_.spawn(carry(std::move(*to), std::move(stream)));
+    tasks_.spawn([&](TaskGroup::Task task) { return carry(std::move(*to), std::move(stream), task); });
   }
 
   void on_tick() override {
@@ -96,25 +93,17 @@ class Server final : public H2Observer {
   }
 
  private:
-  asio::awaitable<void> carry(Endpoint to, std::unique_ptr<H2Stream> stream) {
-    auto executor = stream->executor();
-    StreamPtr far;
-    {
-      auto [order, failure, dialled, broken_failure, broken] =
-          co_await asio::experimental::make_parallel_group(
-              asio::co_spawn(executor, egress_.dial(std::move(to)), asio::deferred),
-              asio::co_spawn(executor, stream->wait_broken(), asio::deferred))
-              .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-      if (order[0] == 1) co_return;  // the client gave up
-      if (failure) std::rethrow_exception(failure);
-      if (!dialled) {
-        ++counters_.refused_destination;
-        const auto refusal = refusal_of(dialled.error());
-        stream->refuse(refusal.status, refusal.proxy_status);
-        co_return;
-      }
-      far = std::move(*dialled);
+  asio::awaitable<void> carry(Endpoint to, std::unique_ptr<H2Stream> stream, TaskGroup::Task task) {
+    stream->when_broken([task] { task.cancel(); });  // the client gave up
+    auto dialled = co_await egress_.dial(std::move(to));
+    stream->when_broken({});
+    if (!dialled) {
+      ++counters_.refused_destination;
+      const auto refusal = refusal_of(dialled.error());
+      stream->refuse(refusal.status, refusal.proxy_status);
+      co_return;
     }
+    const auto far = std::move(*dialled);
     stream->accept();
     RelayOptions options;
     options.idle_limit = limits_.stream_idle_limit;

@@ -100,12 +100,17 @@ struct TunnelDialer::Impl {
        const TunnelDialerOptions& options)
       : state(std::make_shared<State>(executor, transport, user, options)), tasks(std::move(executor)) {}
 
+  H2Session* ready() const {
+    const bool open = !state->closed && state->current && state->current->usable();
+    return open ? state->current : nullptr;
+  }
+
   // A session that takes streams, made when there is none; concurrent callers share one attempt.
   asio::awaitable<Result<H2Session*>> session() {
     const auto s = state;
     for (;;) {
       if (s->closed) co_return make_error_code(Errc::closed);
-      if (s->current && s->current->usable()) co_return s->current;
+      if (auto* session = ready()) co_return session;
       s->current = nullptr;
       if (!s->connecting) {
         s->connecting = true;  // until the coroutine starts
@@ -130,9 +135,13 @@ TunnelDialer::~TunnelDialer() {
 }
 
 asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
-  const auto got = co_await impl_->session();
-  if (!got) co_return got.error();
-  co_return StreamPtr((*got)->connect(to.to_string()));
+  auto* session = impl_->ready();
+  if (!session) {
+    const auto got = co_await impl_->session();
+    if (!got) co_return got.error();
+    session = *got;
+  }
+  co_return session->connect(to.to_string());
 }
 
 asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chrono::milliseconds limit) {

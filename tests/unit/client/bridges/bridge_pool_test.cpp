@@ -263,6 +263,7 @@ TEST_CASE("a session that does not answer when asked is ended, and the next dial
     World w(io.get_executor(), 0s);  // every use asks
     w.pool.set_bridges({share_link("home", {"a"})});
     CHECK(co_await w.fetch() == "hello");
+    for (int i = 0; i < 1000 && !w.pool.status()[0].preferred; ++i) co_await test::sleep_for(1ms);
     w.a.swallow = true;
     const Endpoint to("site.test", 443);
     auto dead = co_await w.pool.dial(to);

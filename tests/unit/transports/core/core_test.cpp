@@ -8,6 +8,7 @@
 #include "transports/core/endpoint.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/core/wakeup.hpp"
 
 using namespace surang;
 using namespace std::chrono_literals;
@@ -21,6 +22,17 @@ TEST_CASE("an endpoint is normalised and checked") {
        {"", ":80", "a..b:80", "example.com", "example.com:", "example.com:70000", "example.com:8x",
         "exa mple.com:80", "1.2.3:80", "[example.com]:80", "a\n.com:80", "-:99999"})
     CHECK_MESSAGE(!Endpoint::parse(bad), bad);
+}
+
+TEST_CASE("an endpoint knows whether its host is an address") {
+  const auto v4 = asio::ip::make_address("192.0.2.70"), v6 = asio::ip::make_address("2001:db8::1");
+  CHECK(Endpoint::parse("192.0.2.70:80").value().address() == v4);
+  CHECK(Endpoint::parse("[2001:DB8:0::1]:80").value().address() == v6);
+  CHECK(Endpoint("192.0.2.70", 80) == Endpoint(v4, 80));
+  CHECK(Endpoint(v4, 80).host() == "192.0.2.70");
+  CHECK(Endpoint(v6, 80).host() == "2001:db8::1");
+  for (const auto* name : {"", "example.com", "a1", "host-9", "1.2.3.4.example", "10.0.0"})
+    CHECK_MESSAGE(!address_literal(name), name);
 }
 
 namespace {
@@ -94,6 +106,56 @@ TEST_CASE("a task may cancel its own group") {
     group.spawn(cancel_own_group(group));
     co_await group.join();
     CHECK(unwound);
+  });
+}
+
+TEST_CASE("a task ends itself by its handle, alone, before and after it waits") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    bool early = false, late = false, other = false;
+    TaskGroup group(io.get_executor());
+    group.spawn(wait_and_note(other));
+    const auto cancel_first = [](TaskGroup::Task task, bool& unwound) -> asio::awaitable<void> {
+      task.cancel();
+      co_await wait_and_note(unwound);
+    };
+    group.spawn([&](TaskGroup::Task task) { return cancel_first(task, early); });
+    asio::steady_timer timer(io, 1ms);
+    group.spawn([&](TaskGroup::Task task) {
+      timer.async_wait([task](boost::system::error_code) { task.cancel(); });
+      return wait_and_note(late);
+    });
+    for (int i = 0; i < 1000 && group.size() > 1; ++i) co_await test::sleep_for(1ms);
+    CHECK(!early);  // never began to wait
+    CHECK(late);
+    CHECK(group.size() == 1);
+    CHECK(!other);
+    group.cancel();
+    co_await group.join();
+  });
+}
+
+TEST_CASE("a wakeup wakes those who wait, once") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Wakeup wakeup, sibling;
+    wakeup.notify();  // nobody waits: forgotten
+    int woken = 0;
+    TaskGroup group(io.get_executor());
+    const auto wait = [&](Wakeup& on) -> asio::awaitable<void> {
+      co_await on.wait(io.get_executor());
+      ++woken;
+    };
+    group.spawn(wait(wakeup));
+    group.spawn(wait(wakeup));
+    sibling.share_context(wakeup);
+    group.spawn(wait(sibling));
+    co_await test::sleep_for(1ms);
+    CHECK(woken == 0);
+    wakeup.notify();
+    co_await test::sleep_for(1ms);
+    CHECK(woken == 2);
+    group.cancel();
+    co_await group.join();
+    CHECK(woken == 2);
   });
 }
 

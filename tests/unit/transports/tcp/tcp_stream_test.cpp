@@ -1,5 +1,8 @@
 // tcp_stream, tcp_info, congestion.
 #include <doctest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <boost/asio/error.hpp>
 
@@ -47,6 +50,63 @@ TEST_CASE("a TCP stream carries bytes, the end of a direction, and a reset") {
     CHECK(b->try_read(asio::buffer(buffer)).error() == Errc::closed);
     CHECK((co_await b->write_all(asio::buffer(buffer))).error() == Errc::closed);
     CHECK((co_await b->wait_readable()).error() == Errc::closed);
+  });
+}
+
+namespace {
+
+std::string congestion_control(int socket) {
+  char name[32] = {};
+  socklen_t size = sizeof name - 1;
+  CHECK(getsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, name, &size) == 0);
+  return name;
+}
+
+asio::awaitable<void> wait_for(Stream& stream, std::chrono::milliseconds limit, error_code& error) {
+  error = (co_await stream.wait_readable_for(limit)).error();
+}
+
+}  // namespace
+
+TEST_CASE("a bounded wait ends with bytes, with its limit, when closed, or when cancelled") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    CHECK((co_await b->wait_readable_for(1ms)).error() == Errc::timed_out);
+    co_await write_text(*a, "x");
+    CHECK((co_await b->wait_readable_for(10s)).has_value());
+    error_code ended, untouched;
+    TaskGroup group(io.get_executor());
+    group.spawn(wait_for(*a, 10s, ended));
+    co_await test::sleep_for(1ms);
+    a->close();
+    co_await group.join();
+    CHECK(ended == Errc::closed);
+    CHECK((co_await a->wait_readable_for(10s)).error() == Errc::closed);
+    auto [c, d] = test::tcp_pair(io);
+    group.spawn(wait_for(*c, 10s, untouched));
+    co_await test::sleep_for(1ms);
+    group.cancel();
+    co_await group.join();
+    CHECK(!untouched);  // it threw
+  });
+}
+
+TEST_CASE("BBR is for long uploads") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto acceptor = test::listen_on(io, "127.0.0.1");
+    asio::ip::tcp::socket near(io);
+    near.connect(acceptor.local_endpoint());
+    asio::ip::tcp::socket far = acceptor.accept();
+    const auto from_system = congestion_control(near.native_handle());
+    const bool there = ask_for_bbr(far.native_handle());
+    auto a = make_tcp_stream(std::move(near), true), b = make_tcp_stream(std::move(far));
+    TaskGroup group(io.get_executor());
+    std::string got(70'000, ' ');
+    co_await write_text(*a, "a request");
+    CHECK(congestion_control(a->native_socket()) == from_system);
+    group.spawn(write_text(*a, std::string(70'000, 'x')));
+    CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
+    CHECK(congestion_control(a->native_socket()) == (there ? "bbr" : from_system));
   });
 }
 

@@ -219,6 +219,7 @@ TEST_CASE("bytes that are no HTTP/2 end the session") {
     RawClient client(io.get_executor());
     co_await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     CHECK((co_await client.all()).empty());
+    for (int i = 0; i < 1000 && !client.ended; ++i) co_await test::sleep_for(1ms);
     CHECK(client.ended);
     CHECK(client.error == Errc::protocol);
     co_await client.close();

@@ -1,5 +1,6 @@
 // Lets coroutines of one executor wait for "something changed". Cheaper than a timer used for the same: no
-// timer queue, nothing allocated while nobody waits. Waiters look again at their condition when woken.
+// timer queue, and nothing to look up or allocate while nobody waits. Waiters look again at their condition
+// when woken.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -17,7 +18,7 @@
 #include <boost/system/error_code.hpp>
 #include <utility>
 
-namespace surang::tunnel {
+namespace surang {
 
 class Wakeup {
   template <class Token>
@@ -25,7 +26,9 @@ class Wakeup {
     namespace asio = boost::asio;
     return asio::async_initiate<Token, void(boost::system::error_code)>(
         [this](auto handler, asio::any_io_executor ex) {
+          if (!registry_) registry_ = &asio::use_service<Registry>(asio::query(ex, asio::execution::context));
           auto* op = new Waiting<decltype(handler)>(std::move(handler), std::move(ex));
+          registry_->add(*op);
           waiting_.push_back(*op);
           auto slot = asio::get_associated_cancellation_slot(op->handler);
           if (slot.is_connected())
@@ -41,6 +44,9 @@ class Wakeup {
   ~Wakeup() { notify(); }
   Wakeup(const Wakeup&) = delete;
   Wakeup& operator=(const Wakeup&) = delete;
+
+  /// Spares a look-up: waiters are of the same io_context as those of `other`.
+  void share_context(const Wakeup& other) noexcept { registry_ = other.registry_; }
 
   /// Resumes all who wait, later, from the executor. The Wakeup may be gone by then.
   void notify() noexcept {
@@ -84,10 +90,7 @@ class Wakeup {
   template <class Handler>
   struct Waiting final : Op {
     Waiting(Handler h, boost::asio::any_io_executor ex)
-        : handler(std::move(h)), executor(std::move(ex)), work(executor) {
-      boost::asio::use_service<Registry>(boost::asio::query(executor, boost::asio::execution::context))
-          .add(*this);
-    }
+        : handler(std::move(h)), executor(std::move(ex)), work(executor) {}
     Handler handler;
     boost::asio::any_io_executor executor;
     boost::asio::executor_work_guard<boost::asio::any_io_executor> work;  // run() must not return meanwhile
@@ -103,6 +106,7 @@ class Wakeup {
   };
 
   boost::intrusive::list<Op, boost::intrusive::constant_time_size<false>> waiting_;
+  Registry* registry_ = nullptr;  // of the one context, once it has been looked up
 };
 
-}  // namespace surang::tunnel
+}  // namespace surang

@@ -1,6 +1,6 @@
-#include "transports/tunnel/wakeup.hpp"
+#include "transports/core/wakeup.hpp"
 
-namespace surang::tunnel {
+namespace surang {
 
 boost::asio::execution_context::id Wakeup::Registry::id;
 
@@ -11,4 +11,4 @@ void Wakeup::Registry::shutdown() {
   }
 }
 
-}  // namespace surang::tunnel
+}  // namespace surang
