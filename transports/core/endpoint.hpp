@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/ip/address.hpp>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,8 +32,13 @@ class Endpoint {
   /// "host:port", IPv6 in brackets.
   std::string to_string() const;
 
-  friend bool operator==(const Endpoint&, const Endpoint&) = default;
-  friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
+  friend bool operator==(const Endpoint& a, const Endpoint& b) noexcept {
+    return a.port_ == b.port_ && a.host_ == b.host_;
+  }
+  friend std::strong_ordering operator<=>(const Endpoint& a, const Endpoint& b) noexcept {
+    const auto hosts = a.host_ <=> b.host_;
+    return hosts != 0 ? hosts : a.port_ <=> b.port_;
+  }
 
  private:
   std::string host_;
