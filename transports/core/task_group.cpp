@@ -85,9 +85,7 @@ asio::awaitable<void> TaskGroup::join() {
   // Not by disabling cancellation: that would stay with the caller, and forget one that arrives meanwhile.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (!state->running.empty()) {
-    (void)co_await state->idle.wait_unless_cancelled(state->executor);
-  }
+  while (!state->running.empty()) (void)co_await state->idle.wait_unless_cancelled(state->executor);
   co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
