@@ -23,11 +23,13 @@ namespace {
 constexpr unsigned kTurnsBeforeYield = 16;
 constexpr std::size_t kFew = 4096;
 constexpr int kTicksPerLimit = 8;  // of the shorter limit; so idleness is noticed within a quarter of it more
+// The second direction mostly ends right after the first, before anything beside it is worth watching.
+constexpr std::chrono::milliseconds kWorthWatching{20};
 
 // One relay. Shared with the watch's handler, which may run once more after the relay has ended.
 struct Relay {
   Relay(Stream& first, Stream& second, const RelayOptions& o)
-      : a(first), b(second), options(o), watch(first.executor()) {}
+      : a(first), b(second), options(o), watch(first.executor()), tasks(first.executor()) {}
 
   // The first failure or limit decides; it ends both directions.
   void end(RelayEnd how, error_code why) {
@@ -42,16 +44,11 @@ struct Relay {
     a.close(abort_a);
     b.close(abort_b);
   }
-  void direction_ended() {
-    ++directions_ended;
-    quiet_since = std::chrono::steady_clock::now();  // the other limit holds from now
-    ended.notify();
-  }
-
   Stream& a;
   Stream& b;
   RelayOptions options;
   asio::steady_timer watch;
+  TaskGroup tasks;
   Wakeup ended;                                // a direction has
   std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
   std::chrono::steady_clock::time_point quiet_since = std::chrono::steady_clock::now();
@@ -95,14 +92,36 @@ void watch_over(const std::shared_ptr<Relay>& relay) {
   const auto& options = relay->options;
   const std::chrono::steady_clock::duration shorter = std::min(options.idle_limit, options.half_open_limit);
   relay->watch.expires_after(shorter / kTicksPerLimit);
-  relay->watch.async_wait([relay](error_code) {
-    if (relay->over) return;
+  relay->watch.async_wait([relay](error_code ec) {
+    if (ec || relay->over) return;
     const auto now = std::chrono::steady_clock::now();
     if (std::exchange(relay->moved_at_tick, relay->moved) != relay->moved) relay->quiet_since = now;
     const auto limit =
         relay->directions_ended > 0 ? relay->options.half_open_limit : relay->options.idle_limit;
     if (now - relay->quiet_since >= limit)
       return relay->end(RelayEnd::idle, make_error_code(Errc::timed_out));
+    watch_over(relay);
+  });
+}
+
+// After the end of one direction: whoever still writes to that end learns at once when it resets, not at the
+// write after that.
+asio::awaitable<void> watch_broken(std::shared_ptr<Relay> relay, bool forth) {
+  if (relay->over || relay->directions_ended == 2) co_return;
+  Way way(*relay, forth);
+  const auto broken = co_await way.from.wait_broken();
+  if (!broken && !relay->over) way.from_failed(broken.error());
+}
+
+void direction_ended(const std::shared_ptr<Relay>& relay, bool forth) {
+  relay->ended.notify();
+  if (++relay->directions_ended == 2) return;
+  relay->quiet_since = std::chrono::steady_clock::now();  // the other limit holds from now
+  if (relay->over || !(forth ? relay->told_b : relay->told_a)) return;
+  relay->watch.expires_after(kWorthWatching);
+  relay->watch.async_wait([relay, forth](error_code ec) {
+    if (ec || relay->over) return;
+    relay->tasks.spawn(watch_broken(relay, forth));
     watch_over(relay);
   });
 }
@@ -183,21 +202,7 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
       co_await asio::post(way.from.executor(), asio::use_awaitable);
     }
   }
-  relay->direction_ended();
-}
-
-// After the end of one direction: whoever still writes to that end learns at once when it resets, not at the
-// write after that.
-asio::awaitable<void> watch_ended(std::shared_ptr<Relay> relay, bool forth) {
-  if (relay->over || relay->directions_ended == 2 || !(forth ? relay->told_b : relay->told_a)) co_return;
-  Way way(*relay, forth);
-  const auto broken = co_await way.from.wait_broken();
-  if (!broken && !relay->over) way.from_failed(broken.error());
-}
-
-asio::awaitable<void> pump_and_watch(std::shared_ptr<Relay> relay, bool forth) {
-  co_await pump(relay, forth);
-  co_await watch_ended(relay, forth);
+  direction_ended(relay, forth);
 }
 
 asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
@@ -209,21 +214,19 @@ asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
 asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) {
   const auto state = std::make_shared<Relay>(a, b, options);
   watch_over(state);
-  TaskGroup pumps(a.executor());
-  pumps.spawn(pump_and_watch(state, true));
+  state->tasks.spawn(pump(state, true));
   std::exception_ptr failure;
   try {
     co_await pump(state, false);
-    if (state->directions_ended < 2) pumps.spawn(watch_ended(state, false));
     co_await until_both_ended(state);
   } catch (...) {
     failure = std::current_exception();
   }
   state->close(failure != nullptr, failure != nullptr);
-  pumps.cancel();
+  state->tasks.cancel();
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  co_await pumps.join();
+  co_await state->tasks.join();
   co_await asio::this_coro::throw_if_cancelled(throws);
   if (failure) std::rethrow_exception(failure);
   co_return state->outcome;
