@@ -1,4 +1,5 @@
 """The peers: how each is started, and how the load goes through it."""
+import copy
 import os
 import pwd
 import re
@@ -18,6 +19,13 @@ class Place:
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
                         "-keyout", self.key, "-out", self.certificate], check=True, capture_output=True)
+
+    def beside(self, name, group):
+        """A directory and group of its own, with the same certificate."""
+        other = copy.copy(self)
+        other.directory, other.group = self.path(name), group
+        os.mkdir(other.directory)
+        return other
 
     def path(self, name):
         return os.path.join(self.directory, name)

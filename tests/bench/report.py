@@ -105,7 +105,9 @@ def verdicts(medians, memories, missing, connects, tunnels, whole, slack=0.0):
     judge("https throughput to stunnel's, one stream, the slower direction",
           worst(https, peer("stunnel"), ["down1", "up1"]), 1.0, AT_LEAST)
     judge("https CPU a GB to stunnel's", ratio(cpu(https), cpu(peer("stunnel"))), 1.0, BELOW)
-    spread = f", {connects['turns']} turns of {connects['low']:.2f} to {connects['high']:.2f}" if connects else ""
+    spread = ""
+    if connects:
+        spread = ", {turns} turns of {pairs} pairs, {low:.2f} to {high:.2f}".format(**connects)
     judge(f"https connections a second to nghttpx's, both by CONNECT{spread}",
           connects["ratio"] if connects else None, 1.0, ABOVE)
     for end in ("client", "server"):
