@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "transports/core/endpoint.hpp"
+
 namespace surang::bridge {
 namespace {
 
-boost::asio::ip::address customer(const boost::asio::ip::address& address) {
+boost::asio::ip::address customer(const boost::asio::ip::address& from) {
+  const auto address = unmapped(from);
   if (address.is_v4()) return address;
-  const auto v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, v6);
-  auto bytes = v6.to_bytes();
+  auto bytes = address.to_v6().to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), 0);
   return boost::asio::ip::address_v6(bytes);
 }

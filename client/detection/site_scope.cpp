@@ -18,13 +18,6 @@ bool within(const address_v4& a, std::uint32_t net, unsigned bits) {
   return (a.to_uint() >> (32 - bits)) == (net >> (32 - bits));
 }
 
-// v4-mapped addresses are judged as what they map.
-address unmapped(const address& a) {
-  if (a.is_v6() && a.to_v6().is_v4_mapped())
-    return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, a.to_v6());
-  return a;
-}
-
 }  // namespace
 
 std::string registrable_domain(std::string_view host) {

@@ -7,10 +7,9 @@ namespace surang::client {
 
 namespace asio = boost::asio;
 
-bool SelfGuard::is_this_machine(const asio::ip::address& address) const {
+bool SelfGuard::is_this_machine(const asio::ip::address& named) const {
+  const auto address = unmapped(named);
   if (address.is_loopback() || address.is_unspecified()) return true;
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return is_this_machine(asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()));
   if (address.is_multicast()) return false;
   // Only an address of this machine can be bound to; true on every system, and nothing is sent.
   asio::ip::udp::socket probe(executor_);

@@ -1,8 +1,6 @@
 #include "client/routing/rules.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/address_v4.hpp>
-#include <boost/asio/ip/address_v6.hpp>
 
 #include "transports/core/endpoint.hpp"
 
@@ -13,19 +11,19 @@ namespace ip = boost::asio::ip;
 
 std::optional<ip::address> address_of(std::string_view text) {
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-  auto a = address_literal(text);
-  if (a && a->is_v6() && a->to_v6().is_v4_mapped()) a = ip::make_address_v4(ip::v4_mapped, a->to_v6());
-  return a;
+  const auto address = address_literal(text);
+  if (!address) return std::nullopt;
+  return unmapped(*address);
 }
 
 // The same with IPv4 that is written as IPv6 taken for what it is.
 std::optional<config::NetworkRange> range_of(std::string_view text) {
   if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   auto range = config::NetworkRange::parse(text);
-  if (range && range->base.is_v6() && range->base.to_v6().is_v4_mapped() && range->prefix >= 96) {
-    range->base = ip::make_address_v4(ip::v4_mapped, range->base.to_v6());
-    range->prefix -= 96;
-  }
+  if (!range || range->prefix < 96) return range;
+  const auto base = unmapped(range->base);
+  if (base.is_v4() && range->base.is_v6()) range->prefix -= 96;
+  range->base = base;
   return range;
 }
 

@@ -42,6 +42,11 @@ std::optional<boost::asio::ip::address> address_literal(std::string_view host) {
   return address;
 }
 
+boost::asio::ip::address unmapped(const boost::asio::ip::address& address) {
+  if (!address.is_v6() || !address.to_v6().is_v4_mapped()) return address;
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
+}
+
 Endpoint::Endpoint(std::string host, std::uint16_t port)
     : host_(std::move(host)), port_(port), address_(address_literal(host_)) {}
 

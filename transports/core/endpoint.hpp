@@ -49,4 +49,7 @@ class Endpoint {
 /// The address that `host` is a literal of (without brackets), cheaply nothing for names.
 std::optional<boost::asio::ip::address> address_literal(std::string_view host);
 
+/// The IPv4 address that a v4-mapped one (::ffff:0:0/96, RFC 4291 2.5.5.2) stands for; others as they are.
+boost::asio::ip::address unmapped(const boost::asio::ip::address& address);
+
 }  // namespace surang
