@@ -165,6 +165,13 @@ void Learner::renew(const Verdict& verdict, Signal signal) {
   widen(renewed);
 }
 
+void Learner::hold(const Verdict& verdict) {
+  auto held = verdict;
+  held.expires = unix_now() + expiry_after(verdict.step, first_expiry_).count();
+  store_.put(held);
+  widen(held);
+}
+
 void Learner::widen(const Verdict& v) {
   const auto now = unix_now();
   const auto domain = registrable_domain(v.subject);

@@ -53,6 +53,8 @@ class Learner {
                     const std::string& address);
   /// A retest failed as before while the other way worked: the next step of the ladder of expiries.
   void renew(const Verdict& verdict, Signal signal);
+  /// A retest learnt nothing new, since the other way was down: the verdict holds for as long as it did.
+  void hold(const Verdict& verdict);
   /// Direct works again: forgets the verdicts that kept the host from it.
   void acquit(const std::string& host);
 

@@ -51,14 +51,19 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     spdlog::info("a site works directly again");
     co_return learner.acquit(host);
   }
-  // Only contrast renews it; when nothing works the network is at fault, and the verdict is left to lapse.
+  // Only contrast renews it. A site that the bridge cannot reach either is down, and the verdict is left to
+  // lapse; when the bridge says nothing, what was hidden stays so.
   Way way = v.way;
   auto other = co_await look_by(executor, tools, limits, way, to, flight);
   if (!other.works && way != Way::tunnel && tools.tunnel) {
     way = Way::tunnel;
     other = co_await look_by(executor, tools, limits, way, to, flight);
   }
-  if (!other.works) co_return;
+  if (!learner.still_on(network)) co_return;
+  if (!other.works) {
+    if (other.attempt->view.signal != Signal::site_down) learner.hold(v);
+    co_return;
+  }
   if (is_silence(direct.attempt->view.signal)) {
     // The network may have come back between the two.
     direct = co_await look_by(executor, tools, limits, Way::direct, to, flight);

@@ -74,13 +74,15 @@ def open_in_chromium(lab):
 
 
 def down_trials(lab, kind, count, **settings):
-    """`count` names, a third of them in domains of their own, with good visits between."""
+    """`count` names, a third of them in domains of their own, with good visits between, so that only the missing contrast
+    speaks for them and no suspicion against the network."""
     with Client(lab, **settings) as client:
         for batch in range(0, count, 100):
             urls = [f"https://t{n}.{kind}{n % 40 if n % 3 == 0 else ''}.example/" for n in range(batch, batch + 100)]
-            found = lab.visitor.curl_many(urls, proxy=SOCKS, at_once=25, limit=25)
-            expect(len(found) == 100 and all(f.exit != 0 for f in found), "a down site answered")
-            loads(lab.visitor.curl("https://open.example/", proxy=SOCKS), "an open site between")
+            mixed = [url for down in urls for url in (down, "https://open.example/")]
+            found = lab.visitor.curl_many(mixed, proxy=SOCKS, at_once=26, limit=25)
+            loaded = [f.url for f in found if f.exit == 0]
+            expect(len(found) == 200 and loaded == ["https://open.example/"] * 100, f"loaded: {sorted(set(loaded))}")
         convicted = client.convictions()
         expect(not convicted, f"{len(convicted)} convicted: {convicted[:3]}")
     return f"{count} trials, none convicted"

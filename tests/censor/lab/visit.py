@@ -7,7 +7,7 @@ import tempfile
 from .processes import sh
 
 FORMAT = "%{exitcode} %{http_code} %{time_namelookup} %{time_connect} %{time_appconnect} " \
-         "%{time_starttransfer} %{time_total} %{size_download} %{remote_ip}\\n"
+         "%{time_starttransfer} %{time_total} %{size_download} %{remote_ip} %{url}\\n"
 
 
 class Fetched:
@@ -15,7 +15,7 @@ class Fetched:
         words = line.split(" ")
         self.exit, self.status = int(words[0]), int(words[1])
         (self.lookup, self.connect, self.tls, self.first_byte, self.total) = map(float, words[2:7])
-        self.size, self.address = int(words[7]), words[8].strip() if len(words) > 8 else ""
+        self.size, self.address, self.url = int(words[7]), words[8], words[9].strip()
 
     def __repr__(self):
         return f"curl exit {self.exit}, status {self.status}, {self.total:.3f} s"

@@ -93,6 +93,8 @@ TEST_CASE("a site that is down is never convicted, in a thousand trials") {
           const auto v = co_await visit(router, host);
           // An alert by both ways is the site's own and reaches the browser.
           CHECK((i % 5 == 3 ? v.way == "direct" : bool(v.error)));
+          // So that the network is above suspicion, and only the missing contrast speaks for the site.
+          CHECK((co_await visit(router, "fine.example")).way == "direct");
         }
         CHECK(router.convictions().empty());
         world.direct["gone.example"] = Shows::syn_silence;
@@ -300,6 +302,30 @@ TEST_CASE("a convicted host with its tunnel down fails closed, unless the person
         },
         options);
   }
+}
+
+TEST_CASE("a verdict holds while no bridge can be reached, and ends when direct works") {
+  auto options = quick_options();
+  options.first_expiry = 6s;
+  options.background_probes = true;
+  with_router(
+      [](World& world, Router& router) -> asio::awaitable<void> {
+        world.direct["x.example"] = Shows::reset;
+        (void)co_await visit(router, "x.example");
+        const bool learnt = co_await until([&] { return router.convictions().size() == 1; });
+        CHECK(learnt);
+        world.tunnel["x.example"] = Shows::dead;
+        for (int i = 0; i < 32; ++i) {
+          CHECK((co_await visit(router, "x.example")).error);
+          CHECK(router.why("x.example").at("way").as_string() == "tunnel");
+          co_await rest(500ms);
+        }
+        world.direct["x.example"] = Shows::site;
+        const bool open = co_await until([&] { return router.convictions().empty(); });
+        CHECK(open);
+        CHECK((co_await visit(router, "x.example")).way == "direct");
+      },
+      options);
 }
 
 TEST_CASE("a verdict expires and the host is direct again") {
