@@ -269,7 +269,8 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
       std::string why;
       auto transport = s.make(spec, link.bridge, why);
       if (!transport) {
-        problems.push_back("bridge " + name + ": " + spec.name + " cannot be used: " + why);
+        auto& problem = problems.emplace_back("bridge ");
+        problem.append(name).append(": ").append(spec.name).append(" cannot be used: ").append(why);
         continue;
       }
       next.push_back(std::make_shared<Lane>(s.executor, link.bridge, spec, name, std::move(*transport),

@@ -13,10 +13,11 @@ asio::awaitable<Result<std::vector<DnsBytes>>> doh_over_http1(Stream& stream, st
   std::vector<DnsBytes> answers;
   std::vector<std::uint8_t> read;  // of the answer, not parsed yet
   for (const auto& query : queries) {
-    const std::string head = "POST " + path + " HTTP/1.1\r\nHost: " + host +
-                             "\r\nAccept: application/dns-message\r\nContent-Type: application/dns-message"
-                             "\r\nContent-Length: " +
-                             std::to_string(query.size()) + "\r\n\r\n";
+    std::string head = "POST ";
+    head.append(path).append(" HTTP/1.1\r\nHost: ").append(host);
+    head +=
+        "\r\nAccept: application/dns-message\r\nContent-Type: application/dns-message\r\nContent-Length: ";
+    head.append(std::to_string(query.size())).append("\r\n\r\n");
     std::vector<std::uint8_t> request(head.begin(), head.end());
     request.insert(request.end(), query.begin(), query.end());
     const auto written = co_await stream.write_all(asio::buffer(request));

@@ -17,7 +17,7 @@ class LocalListener {
  public:
   using Serve = std::function<boost::asio::awaitable<void>(boost::asio::ip::tcp::socket, TaskGroup::Task)>;
 
-  explicit LocalListener(boost::asio::any_io_executor executor) : acceptor_(std::move(executor)) {}
+  explicit LocalListener(const boost::asio::any_io_executor& executor) : acceptor_(executor) {}
 
   /// Takes the port. On failure `why` is one sentence for the person, naming the port.
   /// address_family_not_supported or address_not_available: this machine has no such address (no IPv6).

@@ -27,7 +27,7 @@ bool SelfGuard::is_self(const asio::ip::address& address, std::uint16_t port) co
 
 bool SelfGuard::is_self(const Endpoint& to) const {
   if (!ports_.contains(to.port())) return false;
-  if (const auto address = to.address()) return is_this_machine(*address);
+  if (const auto& address = to.address()) return is_this_machine(*address);
   if (to.host() == "localhost" || to.host().ends_with(".localhost")) return true;
   error_code ec;
   const auto own = Endpoint::make(asio::ip::host_name(ec), to.port());

@@ -124,7 +124,7 @@ json::object Router::why(std::string host) {
     evidence.push_back(std::move(item));
   }
   o["evidence"] = std::move(evidence);
-  o["text"] = std::move(text);
+  o["text"] = text;
   return o;
 }
 
@@ -138,7 +138,7 @@ asio::awaitable<json::object> Router::check(std::string host) {
     o["text"] = host + " is not a host name or address.";
     co_return o;
   }
-  const Endpoint to = *parsed;
+  const Endpoint& to = *parsed;
   o["host"] = to.host();
   std::vector<Way> ways{Way::direct};
   const bool pinned = !to.address() && core->parts.names->pinned(to.host());
@@ -191,7 +191,7 @@ asio::awaitable<json::object> Router::check(std::string host) {
     tried.push_back(std::move(item));
   }
   o["ways"] = std::move(tried);
-  o["text"] = std::move(text);
+  o["text"] = text;
   co_return o;
 }
 

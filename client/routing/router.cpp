@@ -34,7 +34,7 @@ class TcpConnector final : public Connector {
 };
 
 bool is_local_endpoint(const Endpoint& to) {
-  if (const auto address = to.address()) return is_local_address(*address) || is_private_address(*address);
+  if (const auto& address = to.address()) return is_local_address(*address) || is_private_address(*address);
   return is_local_name(to.host());
 }
 

@@ -94,7 +94,7 @@ ScriptedEgress::ScriptedEgress(asio::any_io_executor executor) : tasks(executor)
 
 asio::awaitable<Result<StreamPtr>> ScriptedEgress::dial(Endpoint to) {
   ++dials;
-  const std::string host = to.host();
+  const std::string& host = to.host();
   if (host == "refused.test") co_return error_code(asio::error::connection_refused);
   if (host == "nowhere.test") co_return make_error_code(Errc::name_not_found);
   if (host == "denied.test") co_return make_error_code(Errc::destination_denied);

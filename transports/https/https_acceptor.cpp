@@ -150,7 +150,7 @@ class HttpsAcceptor final : public TransportAcceptor {
       ++counters_.replays;
       return Verdict::stranger;
     }
-    arrival.ticket = std::move(*ticket);
+    arrival.ticket = *ticket;
     return Verdict::user;
   }
 

@@ -165,7 +165,7 @@ Bytes cbc(const std::array<std::uint8_t, 32>& key, View iv, View in, bool encryp
       EVP_CipherUpdate(aes.get(), out.data(), &n, in.data(), static_cast<int>(in.size())) != 1 ||
       EVP_CipherFinal_ex(aes.get(), out.data() + n, &last) != 1)
     return {};
-  out.resize(static_cast<std::size_t>(n + last));
+  out.resize(static_cast<std::size_t>(n) + static_cast<std::size_t>(last));
   return out;
 }
 
