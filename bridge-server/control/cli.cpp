@@ -19,6 +19,7 @@
 #include "bridge-server/keys.hpp"
 #include "bridge-server/server.hpp"
 #include "config/bridge_config.hpp"
+#include "config/command_line.hpp"
 
 namespace surang::bridge {
 namespace {
@@ -200,7 +201,7 @@ struct Commands {
 void describe(CLI::App& app, Commands& commands) {
   app.set_version_flag("--version", SURANG_VERSION);
   app.add_option("-c,--config", commands.config_file, "the configuration file")->capture_default_str();
-  app.require_subcommand(1);
+  config::require_command(app);
   app.fallthrough();
 
   auto* init = app.add_subcommand("init", "make configuration, keys and the first user; prints the link");
@@ -222,7 +223,7 @@ void describe(CLI::App& app, Commands& commands) {
   });
 
   auto* user = app.add_subcommand("user", "who may use this bridge");
-  user->require_subcommand(1);
+  config::require_command(*user);
   auto* add = user->add_subcommand("add", "let somebody in; prints the link");
   add->add_option("name", commands.name)->required();
   add->add_option("--expires", commands.expires, "the day on which it ends, YYYY-MM-DD (UTC)");

@@ -18,6 +18,7 @@
 #include "client/control/secrets.hpp"
 #include "client/control/status_report.hpp"
 #include "config/client_config.hpp"
+#include "config/command_line.hpp"
 #include "transports/https/https_dialer.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
@@ -303,7 +304,7 @@ int run_command_line(int argc, char** argv) {
                "surang");
   app.set_version_flag("--version", std::string("surang ") + SURANG_VERSION);
   app.add_option("--config", args.config, "configuration file")->capture_default_str();
-  app.require_subcommand(1);
+  config::require_command(app);
   app.fallthrough();
 
   const auto command = [&](CLI::App& parent, const char* name, const char* what,
@@ -328,7 +329,7 @@ int run_command_line(int argc, char** argv) {
                     "instead: how the connection to each bridge looks to a watcher (JA4)");
   json_flag(try_all);
   auto* rules = app.add_subcommand("rules", "what is never left to Surang to find out");
-  rules->require_subcommand(1);
+  config::require_command(*rules);
   json_flag(command(*rules, "list", "show them", list_rules));
   auto* rule_add = command(*rules, "add", "add one", add_rule);
   rule_add->add_option("ACTION", args.action, "always-tunnel, always-direct or never")->required();

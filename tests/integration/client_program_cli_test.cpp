@@ -91,6 +91,9 @@ TEST_CASE("surang refuses what is wrong in the right code") {
   const Home home;
   CHECK(home.ask({}).status == kUsage);
   CHECK(home.ask({"fly"}).status == kUsage);
+  CHECK(home.ask({"fly"}).has("fly"));
+  CHECK(home.ask({"rules", "fly"}).has("fly"));
+  CHECK(home.ask({"rules"}).has("A command is required"));
   CHECK(home.ask({"--help"}).status == kOk);
   CHECK(home.ask({"--version"}).out.starts_with("surang "));
   CHECK(home.ask({"add", "surang://nonsense"}).status == kUsage);

@@ -44,6 +44,7 @@ struct Relay {
     a.close(abort_a);
     b.close(abort_b);
   }
+
   Stream& a;
   Stream& b;
   RelayOptions options;
