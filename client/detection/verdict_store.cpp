@@ -178,7 +178,7 @@ std::optional<Verdict> VerdictStore::find(std::string_view network, std::string_
 }
 
 void VerdictStore::used(const Verdict& v, UnixSeconds now) {
-  if (now - v.used < 5) return;  // good enough for recency, and spares the disk
+  if (now - v.used < 10) return;  // good enough for recency, and spares the disk
   return impl_->guarded([&] {
     SQLite::Statement update(*impl_->db, "UPDATE verdicts SET used=? WHERE network=? AND domain=?");
     SQLite::bind(update, now, v.network, registrable_domain(v.subject));

@@ -9,21 +9,23 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
+std::string_view without_brackets(std::string_view text) {
+  return text.size() > 2 && text.front() == '[' && text.back() == ']' ? text.substr(1, text.size() - 2)
+                                                                      : text;
+}
+
 std::optional<ip::address> address_of(std::string_view text) {
-  if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-  const auto address = address_literal(text);
+  const auto address = address_literal(without_brackets(text));
   if (!address) return std::nullopt;
   return unmapped(*address);
 }
 
 // The same with IPv4 that is written as IPv6 taken for what it is.
 std::optional<config::NetworkRange> range_of(std::string_view text) {
-  if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-  auto range = config::NetworkRange::parse(text);
-  if (!range || range->prefix < 96) return range;
-  const auto base = unmapped(range->base);
-  if (base.is_v4() && range->base.is_v6()) range->prefix -= 96;
-  range->base = base;
+  auto range = config::NetworkRange::parse(without_brackets(text));
+  if (!range || range->prefix < 96) return range;  // IPv4 as it is, or wider than all of IPv4
+  range->base = unmapped(range->base);
+  if (range->base.is_v4()) range->prefix -= 96;
   return range;
 }
 
