@@ -15,6 +15,7 @@
 #include "bridge-server/cover/remembering_resolver.hpp"
 #include "bridge-server/listeners/proxy_header_reader.hpp"
 #include "bridge-server/listeners/share_port.hpp"
+#include "transports/core/process.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tcp/congestion.hpp"
@@ -213,7 +214,7 @@ Result<void> Worker::listen(const std::vector<config::ListenerOptions>& listener
 
 void Worker::start() {
   for (std::size_t i = 0; i < impl_->listening.size(); ++i) impl_->tasks.spawn(impl_->accept_loop(i));
-  impl_->thread = std::thread([this] { impl_->io.run(); });
+  impl_->thread = start_thread([this] { impl_->io.run(); });
 }
 
 void Worker::reload() {

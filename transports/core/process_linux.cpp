@@ -1,18 +1,32 @@
 #include "transports/core/process.hpp"
 
+#include <signal.h>
 #include <sys/resource.h>
 
-#include <csignal>
+#include <utility>
 
 namespace surang {
 
 std::size_t prepare_process() {
-  std::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   const auto before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : before;
+}
+
+std::thread start_thread(std::function<void()> work) {
+  // A thread begins with its maker's mask.
+  struct Blocked {
+    sigset_t all, before;
+    Blocked() {
+      ::sigfillset(&all);
+      ::pthread_sigmask(SIG_BLOCK, &all, &before);
+    }
+    ~Blocked() { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+  } const blocked;
+  return std::thread(std::move(work));
 }
 
 }  // namespace surang

@@ -19,6 +19,7 @@
 #include <thread>
 
 #include "transports/core/endpoint.hpp"
+#include "transports/core/process.hpp"
 
 namespace surang {
 namespace {
@@ -38,7 +39,7 @@ class LookupThreads {
       return;
     }
     ++threads_;
-    std::thread([this] { work(); }).detach();
+    start_thread([this] { work(); }).detach();
   }
 
  private:
