@@ -20,9 +20,11 @@ class RoutingSwitch : public Outbound {
     auto old = std::exchange(router_, std::move(next));
     if (old) tasks_.spawn(retire(std::move(old)));
   }
-  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) override {
+  std::shared_ptr<HeadStart> begin(const Endpoint& to) override { return router_->begin(to); }
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
+                                                 std::shared_ptr<HeadStart> begun) override {
     const auto router = router_;
-    co_return co_await router->open(std::move(to), std::move(flight));
+    co_return co_await router->open(std::move(to), std::move(flight), std::move(begun));
   }
   error_code refuses(const Endpoint& to) const override { return router_->refuses(to); }
   /// No open() may run or follow.

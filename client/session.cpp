@@ -31,9 +31,11 @@ asio::awaitable<void> serve_socks(Session& session) {
   }
   const auto why = refusal(session, codec.destination());
   if (why != Refusal::none) answer = SocksAnswer::not_allowed;
+  std::shared_ptr<HeadStart> begun;
+  if (why == Refusal::none) begun = begin(session, codec.destination());
   if (const auto sent = co_await browser.write(codec.reply(answer)); !sent) co_return;
   if (why != Refusal::none) co_return co_await browser.finish();
-  co_await serve_tunnel(session, codec.destination());
+  co_await serve_tunnel(session, codec.destination(), std::move(begun));
 }
 
 asio::awaitable<void> serve(Session& session) {
@@ -66,6 +68,10 @@ Refusal refusal(const Session& session, const Endpoint& to) {
   spdlog::debug("c{} {} refused: {}", session.id, to.to_string(),
                 why == Refusal::self ? "this is Surang itself" : "a rule says never");
   return why;
+}
+
+std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to) {
+  return session.browser.input.empty() ? session.context.outbound.begin(to) : nullptr;
 }
 
 }  // namespace session

@@ -59,10 +59,14 @@ enum class Refusal { none, self, rule };
 Refusal refusal(const Session& session, const Endpoint& to);
 
 /// Outbound::open while watching the browser: ends the whole session when that goes away.
-asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight);
+asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight,
+                                               std::shared_ptr<HeadStart> begun);
 
+/// Outbound::begin where the browser has not sent its first flight yet. To be called before it is answered: the answer
+/// wakes it, and then it may have the processor first.
+std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to);
 /// From the browser's first byte meant for `to`, after it has been answered.
-asio::awaitable<void> serve_tunnel(Session& session, Endpoint to);
+asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun);
 /// Carries raw bytes between the browser and `site` to the end, what was read ahead of both first.
 asio::awaitable<void> carry(Session& session, OpenedConnection site);
 asio::awaitable<void> serve_http(Session& session);

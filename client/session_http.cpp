@@ -117,8 +117,9 @@ asio::awaitable<bool> HttpSession::one() {
   if (!x.to.connect) co_return co_await exchange(x);
 
   drop_site();
+  auto begun = begin(session_, x.to.to);
   const auto sent = co_await browser_.write(kConnectEstablished);
-  if (sent) co_await serve_tunnel(session_, x.to.to);
+  if (sent) co_await serve_tunnel(session_, x.to.to, std::move(begun));
   co_return false;
 }
 
@@ -134,7 +135,7 @@ asio::awaitable<Result<void>> HttpSession::send(Exchange& x, const std::string& 
   bool more = false;
   auto flight = classify_first_flight({out.begin(), out.end()}, more);
   flight.replayable = flight.replayable && x.replayable;
-  auto opened = co_await open(session_, x.to.to, std::move(flight));
+  auto opened = co_await open(session_, x.to.to, std::move(flight), nullptr);
   if (!opened) co_return opened.error();
   site_.emplace();
   site_->to = x.to.to;

@@ -101,7 +101,8 @@ class BrowserWatch {
 
 }  // namespace
 
-asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight) {
+asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight,
+                                               std::shared_ptr<HeadStart> begun) {
   const bool needs_browser = flight.kind == FirstFlight::Kind::tls || flight.kind == FirstFlight::Kind::none;
   const auto executor = co_await asio::this_coro::executor;
   const auto watch = std::make_shared<BrowserWatch>(
@@ -110,7 +111,7 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
   std::optional<Result<OpenedConnection>> opened;
   std::exception_ptr failure;
   try {
-    opened = co_await session.context.outbound.open(std::move(to), std::move(flight));
+    opened = co_await session.context.outbound.open(std::move(to), std::move(flight), std::move(begun));
   } catch (...) {
     failure = std::current_exception();
   }
@@ -124,11 +125,11 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
   co_return std::move(*opened);
 }
 
-asio::awaitable<void> serve_tunnel(Session& session, Endpoint to) {
+asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun) {
   auto flight = co_await read_first_flight(session, to.port());
   if (!flight) co_return;
   spdlog::debug("c{} {}", session.id, to.to_string());
-  auto opened = co_await open(session, std::move(to), std::move(*flight));
+  auto opened = co_await open(session, std::move(to), std::move(*flight), std::move(begun));
   if (!opened) {
     if (opened.error() != Errc::closed) {
       ++session.context.counters.failed;

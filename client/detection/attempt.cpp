@@ -7,6 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
 
+#include "client/detection/head_start.hpp"
 #include "client/detection/site_scope.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -206,7 +207,7 @@ class Runner {
   asio::awaitable<Result<StreamPtr>> connect(std::vector<address> addresses) {
     const auto begun = Clock::now();
     Result<StreamPtr> opened = make_error_code(Errc::timed_out);
-    auto connecting = tools_.connector->connect(std::move(addresses), order_.to.port(), &a_->connects);
+    auto connecting = dial(std::move(addresses));
     if (order_.connect_limit > Clock::duration::zero())
       opened = co_await with_timeout(order_.connect_limit, std::move(connecting));
     else
@@ -217,6 +218,14 @@ class Runner {
       fail(is_dns(doubt()) ? doubt() : signal, opened.error());
     }
     co_return opened;
+  }
+
+  asio::awaitable<Result<StreamPtr>> dial(std::vector<address> addresses) {
+    if (const auto begun = std::move(tools_.head_start); begun && order_.way == Way::direct) {
+      auto ahead = co_await begun->take(addresses, a_->connects);
+      if (ahead) co_return std::move(*ahead);
+    }
+    co_return co_await tools_.connector->connect(std::move(addresses), order_.to.port(), &a_->connects);
   }
 
   asio::awaitable<void> converse() {

@@ -26,11 +26,15 @@ class Connector {
                                                      std::vector<ConnectAttempt>* attempts) = 0;
 };
 
+class HeadStart;
+
 /// What attempts work with; everything outlives them.
 struct AttemptTools {
   Names* names = nullptr;
   Connector* connector = nullptr;
   Dialer* tunnel = nullptr;  ///< null without a bridge
+  /// Taken by the first direct attempt; may be null.
+  std::shared_ptr<HeadStart> head_start;
   /// Addresses that are known not to answer on this network. Empty where that very knowledge is tested, and
   /// where no other way could be taken.
   std::function<bool(const asio::ip::address&)> dead_address;

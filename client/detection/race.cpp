@@ -31,6 +31,7 @@ void Race::start(std::size_t index) {
   started_.push_back(index);
   attempts_.push_back(attempt);
   group_.spawn(run_attempt(tools_, order, attempt, [changed = changed_] { changed->cancel(); }));
+  tools_.head_start.reset();
 }
 
 asio::awaitable<void> Race::changed_or(Clock::time_point until) {

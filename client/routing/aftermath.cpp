@@ -249,7 +249,7 @@ asio::awaitable<void> RouterCore::contrast(Endpoint to, std::string host) {
   const Done done{shared_from_this(), host};
   auto probe = probe_flight_for(host, to.port());
   // Opening it is the whole probe: what comes of it is learnt there, the connection itself is dropped.
-  auto opened = co_await open(std::move(to), std::move(probe), true);
+  auto opened = co_await open(std::move(to), std::move(probe), nullptr, true);
   if (opened) opened->stream->close();
 }
 

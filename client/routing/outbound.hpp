@@ -29,15 +29,22 @@ struct OpenedConnection {
   std::unique_ptr<ConnectionWatch> watch;  ///< may be null; looks at `stream`, so it must not outlive that
 };
 
+class HeadStart;
+
 class Outbound {
  public:
   virtual ~Outbound() = default;
+  /// Begins a connection to `to` where open() would begin with a direct one, for open() to take once the browser's first
+  /// flight is there. Dropping it ends that connection. Null where there is nothing to begin.
+  virtual std::shared_ptr<HeadStart> begin([[maybe_unused]] const Endpoint& to) { return nullptr; }
   /// Opens `to` by the ways the verdicts, rules and evidence call for, sending `flight`, racing ways only
   /// when it is replayable. The error says why no way served (Errc or a system error of the direct attempt).
   /// Errc::destination_denied: a rule says never. Cancelled when the browser goes away.
   /// A flight that is not replayable (none, opaque, a POST head) is sent on one way and the Stream given at
   /// once, without waiting for an answer: the site may need the rest of what the browser says first.
-  virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) = 0;
+  /// `begun` may be null.
+  virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
+                                                         std::shared_ptr<HeadStart> begun) = 0;
 
   /// What a rule forbids outright, asked before the browser is answered: Errc::destination_denied. No I/O.
   virtual error_code refuses([[maybe_unused]] const Endpoint& to) const { return {}; }

@@ -70,8 +70,13 @@ Router::~Router() {
   core_->background.cancel();
 }
 
-asio::awaitable<Result<OpenedConnection>> Router::open(Endpoint to, FirstFlight flight) {
-  return core_->open(std::move(to), std::move(flight));
+std::shared_ptr<HeadStart> Router::begin(const Endpoint& to) {
+  return core_->begin(to);
+}
+
+asio::awaitable<Result<OpenedConnection>> Router::open(Endpoint to, FirstFlight flight,
+                                                       std::shared_ptr<HeadStart> begun) {
+  return core_->open(std::move(to), std::move(flight), std::move(begun));
 }
 
 error_code Router::refuses(const Endpoint& to) const {

@@ -40,7 +40,9 @@ class Router : public Outbound {
          VerdictStore& store, RouterParts parts);
   ~Router() override;
 
-  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight) override;
+  std::shared_ptr<HeadStart> begin(const Endpoint& to) override;
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
+                                                 std::shared_ptr<HeadStart> begun) override;
   error_code refuses(const Endpoint& to) const override;
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",

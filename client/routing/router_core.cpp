@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/detection/head_start.hpp"
 #include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
@@ -38,6 +39,14 @@ AttemptTools RouterCore::tools() {
   t.proven = [this](const std::string& host) { return learner.proven(host); };
   t.prove = [this](const std::string& host) { learner.prove(host); };
   t.tls_context = [this] { return tls_context(); };
+  return t;
+}
+
+AttemptTools RouterCore::tools_for(const std::vector<PlannedWay>& plan) {
+  auto t = tools();
+  // What is known of an address saves a wait where there is another way.
+  if (std::any_of(plan.begin(), plan.end(), [](const auto& p) { return p.way == Way::tunnel; }))
+    t.dead_address = [this](const asio::ip::address& address) { return learner.dead_address(address); };
   return t;
 }
 
@@ -98,13 +107,26 @@ struct Handover {
 
 }  // namespace
 
-asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first, bool afresh) {
+void RouterCore::follow_network() {
+  if (learner.network() == names_network) return;
+  if (!learner.still_on(names_network)) parts.names->forget();
+  names_network = learner.network();
+}
+
+std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
+  // The name of the site behind a bare address stands in the flight only, and with it what is known of the site.
+  if (to.address()) return nullptr;
+  follow_network();
+  const auto plan = plan_ways(facts(to, to.host()));
+  if (plan.empty() || plan.front().way != Way::direct) return nullptr;
+  return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to);
+}
+
+asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
+                                                           std::shared_ptr<HeadStart> begun, bool afresh) {
   const auto self = shared_from_this();
   const auto host = host_of(to, first);
-  if (learner.network() != names_network) {
-    if (!learner.still_on(names_network)) parts.names->forget();
-    names_network = learner.network();
-  }
+  follow_network();
   auto f = facts(to, host);
   if (afresh) {
     f.verdict.reset();
@@ -113,10 +135,8 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   auto plan = plan_ways(f);
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
   const bool learns = !f.local && !f.rule;
-  auto with = tools();
-  // What is known of an address saves a wait where there is another way; a probe of our own tests it.
-  if (!afresh && std::any_of(plan.begin(), plan.end(), [](const auto& p) { return p.way == Way::tunnel; }))
-    with.dead_address = [this](const asio::ip::address& address) { return learner.dead_address(address); };
+  auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address
+  with.head_start = std::move(begun);
   auto flight = std::make_shared<const FirstFlight>(std::move(first));
   Handover handover{self,
                     std::make_shared<Race>(executor, with, limits(), std::move(plan), to, flight),

@@ -23,11 +23,17 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   static std::string host_of(const Endpoint& to, const FirstFlight& flight);
   /// Without what is known of dead addresses.
   AttemptTools tools();
+  /// With it, for a connection of the browser by `plan`.
+  AttemptTools tools_for(const std::vector<PlannedWay>& plan);
   RaceLimits limits();
   LadderFacts facts(const Endpoint& to, const std::string& host);
+  /// Forgets names that another network gave.
+  void follow_network();
 
+  std::shared_ptr<HeadStart> begin(const Endpoint& to);
   /// `afresh`: as if no verdict were known.
-  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight, bool afresh = false);
+  asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
+                                                 std::shared_ptr<HeadStart> begun, bool afresh = false);
   /// Learns from a race whose winner (may be null) has been handed over, then ends it.
   asio::awaitable<void> aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                   std::string host, std::string network);

@@ -130,6 +130,40 @@ TEST_CASE("a password is asked for from the reload on") {
   CHECK(open.hear_until("0\r\n\r\n").starts_with("HTTP/1.1 200 "));
 }
 
+TEST_CASE("a site is dialled while the browser still makes its first flight, and left when it goes") {
+  const Home home;
+  Origin origin;
+  Surang running(home.config(), {"run"}, home.dir / "log");
+  const auto port = number(listening_port(running));
+  const auto named = "localhost:" + std::to_string(origin.port);
+  const std::string socks_to = {static_cast<char>(origin.port >> 8), static_cast<char>(origin.port & 255)};
+  const struct {
+    std::string hello, answer_ends;
+  } protocols[] = {{"CONNECT " + named + " HTTP/1.1\r\n\r\n", "\r\n\r\n"},
+                   {std::string{5, 1, 0} + std::string{5, 1, 0, 3, 9} + "localhost" + socks_to,
+                    std::string("\0\1\0\0\0\0\0\0", 8)}};
+  for (const auto& protocol : protocols) {
+    origin.connections = origin.farewells = 0;
+    {
+      RawClient client(port);
+      client.say(protocol.hello);
+      CHECK(client.hear_until(protocol.answer_ends).ends_with(protocol.answer_ends));
+      CHECK(becomes_true([&] { return origin.connections == 1; }));
+      client.say("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+      CHECK(client.hear_until("hello\n").ends_with("hello\n"));
+      CHECK(origin.connections == 1);
+    }
+    CHECK(becomes_true([&] { return origin.farewells == 1; }));
+    {
+      RawClient client(port);
+      client.say(protocol.hello);
+      CHECK(becomes_true([&] { return origin.connections == 2; }));
+      CHECK(origin.farewells == 1);
+    }
+    CHECK(becomes_true([&] { return origin.farewells == 2; }));
+  }
+}
+
 TEST_CASE("the first TERM lets a connection finish, the second does not wait") {
   const Home home;
   Origin origin;

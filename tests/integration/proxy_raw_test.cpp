@@ -1,5 +1,4 @@
 // The local port as odd, early and hostile clients use it.
-#include <functional>
 
 #include "tests/integration/proxy_world.hpp"
 
@@ -15,10 +14,6 @@ std::string connect(const Origin& origin) {
 
 const std::string kEstablished = "HTTP/1.1 200 Connection established\r\n\r\n";
 const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-bool becomes_true(const std::function<bool()>& condition) {
-  for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  return condition();
-}
 
 const std::string kHello = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
 

@@ -20,6 +20,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <cstdio>
+#include <functional>
 #include <future>
 #include <list>
 #include <mutex>
@@ -90,6 +91,12 @@ class RawClient {
   asio::io_context io_;
   tcp::socket socket_;
 };
+
+/// Waits up to ten seconds for it.
+inline bool becomes_true(const std::function<bool()>& condition) {
+  for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return condition();
+}
 
 /// A site: one blocking thread per connection.
 class Origin {
@@ -243,7 +250,8 @@ class Origin {
 /// Dials everything directly; "hang.test" never opens, "never.test" is forbidden.
 class DirectOutbound : public client::Outbound {
  public:
-  asio::awaitable<Result<client::OpenedConnection>> open(Endpoint to, client::FirstFlight flight) override {
+  asio::awaitable<Result<client::OpenedConnection>> open(Endpoint to, client::FirstFlight flight,
+                                                         std::shared_ptr<client::HeadStart>) override {
     ++opens;
     last_kind = flight.kind;
     if (to.host() == "hang.test") {

@@ -57,6 +57,7 @@ class World {
   std::map<std::string, int> direct_dials, tunnel_dials;
   std::map<std::string, int> posts;  // flights that arrived at the site, by first word and host
   std::set<std::string> trusted, names_forgotten;
+  std::map<std::string, int> connected;  // connections that a site has now, by any way
 
   RouterParts parts();
   Dialer& tunnel_dialer() { return tunnel_; }
@@ -101,7 +102,8 @@ struct Visit {
   StreamPtr stream;
   std::unique_ptr<ConnectionWatch> watch;
 };
-asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port = 443);
+asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port = 443,
+                             std::shared_ptr<HeadStart> begun = nullptr);
 asio::awaitable<Visit> visit(Router& router, std::string host);
 
 asio::awaitable<void> rest(std::chrono::milliseconds time);

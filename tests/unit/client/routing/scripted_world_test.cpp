@@ -143,6 +143,11 @@ asio::awaitable<void> World::impostor(StreamPtr site, std::string host) {
 }
 
 asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std::string host) {
+  struct Connected {
+    int& count;
+    explicit Connected(int& c) : count(c) { ++count; }
+    ~Connected() { --count; }
+  } const counted(connected[host]);
   std::vector<std::uint8_t> flight(16 * 1024);
   const auto n = co_await site->read_some(asio::buffer(flight));
   if (!n || *n == 0) co_return;
@@ -223,10 +228,11 @@ config::ClientOptions quick_options() {
   return options;
 }
 
-asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port) {
+asio::awaitable<Visit> visit(Router& router, std::string host, FirstFlight flight, std::uint16_t port,
+                             std::shared_ptr<HeadStart> begun_before) {
   const auto begun = Clock::now();
   const Endpoint to(host, port);
-  auto opened = co_await router.open(to, std::move(flight));
+  auto opened = co_await router.open(to, std::move(flight), std::move(begun_before));
   Visit v;
   v.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
   if (opened) {

@@ -1,0 +1,39 @@
+// A direct connection begun as soon as its destination is known, while the browser still makes its first flight. It saves
+// that time; it judges nothing and gives no evidence but that of its connects.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "client/dns/names.hpp"
+#include "transports/core/endpoint.hpp"
+#include "transports/core/stream.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/tcp/tcp_dialer.hpp"
+
+namespace surang::client {
+
+struct AttemptTools;
+
+class HeadStart {
+ public:
+  /// Looks up the name `to` and connects, as a task of `tasks`. `owner` holds what `tools` points at.
+  HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to);
+  /// Ends it, and the connection if nobody took that.
+  ~HeadStart();
+  HeadStart(const HeadStart&) = delete;
+  HeadStart& operator=(const HeadStart&) = delete;
+
+  /// What became of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when there is none to
+  /// them, or none so young that the site will surely still wait for the first flight. To be asked once.
+  asio::awaitable<std::optional<Result<StreamPtr>>> take(std::vector<asio::ip::address> addresses,
+                                                         std::vector<ConnectAttempt>& connects);
+
+ private:
+  struct State;
+  static asio::awaitable<void> run(std::shared_ptr<State> state, TaskGroup::Task task);
+
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace surang::client
