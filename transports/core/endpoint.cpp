@@ -34,10 +34,14 @@ std::string text_of(const boost::asio::ip::address& address) {
 }  // namespace
 
 std::optional<boost::asio::ip::address> address_literal(std::string_view host) {
-  const bool v4 = !host.empty() && host.back() >= '0' && host.back() <= '9';
-  if (!v4 && host.find(':') == host.npos) return std::nullopt;
   boost::system::error_code ec;
-  const auto address = boost::asio::ip::make_address(host, ec);
+  boost::asio::ip::address address;
+  if (host.find(':') != host.npos)
+    address = boost::asio::ip::make_address_v6(host, ec);
+  else if (!host.empty() && host.back() >= '0' && host.back() <= '9')
+    address = boost::asio::ip::make_address_v4(host, ec);
+  else
+    return std::nullopt;
   if (ec) return std::nullopt;
   return address;
 }

@@ -5,6 +5,13 @@
 
 #include <utility>
 
+// Read by jemalloc, where that is linked: OpenSSL takes and gives back its read buffer of 66 KB for every record of a quiet
+// connection, which is cheap only out of a thread's cache.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "tcache_max:131072";
+}
+
 namespace surang {
 
 std::size_t prepare_process() {
