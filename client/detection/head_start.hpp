@@ -1,5 +1,5 @@
-// A direct connection begun as soon as its destination is known, while the browser still makes its first flight. It saves
-// that time; it judges nothing and gives no evidence but that of its connects.
+// A direct connection begun as soon as its destination is known, while the browser still makes its first flight.
+// It saves that time; it judges nothing and gives no evidence but that of its connects.
 #pragma once
 
 #include <memory>
@@ -24,8 +24,8 @@ class HeadStart {
   HeadStart(const HeadStart&) = delete;
   HeadStart& operator=(const HeadStart&) = delete;
 
-  /// What became of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when there is none to
-  /// them, or none so young that the site will surely still wait for the first flight. To be asked once.
+  /// What became of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when there is
+  /// none to them, or none so young that the site will surely still wait for the first flight. To be asked once.
   asio::awaitable<std::optional<Result<StreamPtr>>> take(std::vector<asio::ip::address> addresses,
                                                          std::vector<ConnectAttempt>& connects);
 

@@ -1,12 +1,12 @@
 #include "transports/core/process.hpp"
 
-#include <signal.h>
 #include <sys/resource.h>
 
+#include <csignal>
 #include <utility>
 
-// Read by jemalloc, where that is linked: OpenSSL takes and gives back its read buffer of 66 KB for every record of a quiet
-// connection, which is cheap only out of a thread's cache.
+// Read by jemalloc, where that is linked: OpenSSL takes and gives back its read buffer of 66 KB again and again on a
+// connection that is often empty, which is cheap only out of a thread's cache.
 extern "C" {
 extern const char* malloc_conf;
 const char* malloc_conf = "tcache_max:131072";
@@ -15,7 +15,7 @@ const char* malloc_conf = "tcache_max:131072";
 namespace surang {
 
 std::size_t prepare_process() {
-  ::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
   const auto before = limit.rlim_cur;
