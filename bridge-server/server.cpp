@@ -304,7 +304,7 @@ class Server {
             {"refused_proxy_header", shared_.refused_proxy_header.load()}};
   }
 
-  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets and timers are of one thread
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets are used by one thread
   Shared shared_;
   std::filesystem::path config_file_;
   UserStore store_;

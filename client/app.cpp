@@ -95,7 +95,7 @@ class App {
 
   const std::filesystem::path file_;
   config::ClientOptions options_;
-  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets and timers are of one thread
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets are used by one thread
   // From the first moment, so that none is lost between start and the first wait.
   asio::signal_set ending_{io_, SIGINT, SIGTERM}, hangup_{io_};
   const bool reloads_ = add_reload_signal(hangup_);

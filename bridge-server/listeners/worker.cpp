@@ -165,7 +165,7 @@ struct Worker::Impl {
   }
 
   Shared& shared;
-  asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets and timers are of one thread
+  asio::io_context io{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};  // its sockets are used by one thread
   SystemResolver resolver;
   TaskGroup tasks;
   RememberingResolver cover_names;

@@ -138,7 +138,8 @@ class Runner {
     if (!look_) co_return std::nullopt;
     if (!look_->result) {
       error_code ignored;
-      look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt));
+      const auto behind = had_head_start_ ? a_->view.rtt : Clock::duration::zero();
+      look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt) + behind);
       co_await look_->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       const auto state = co_await asio::this_coro::cancellation_state;
       if (state.cancelled() != asio::cancellation_type::none)
@@ -221,18 +222,23 @@ class Runner {
   }
 
   asio::awaitable<Result<StreamPtr>> dial(std::vector<address> addresses) {
-    if (const auto begun = std::move(tools_.head_start); begun && order_.way == Way::direct) {
+    if (auto begun = std::move(tools_.head_start); begun && order_.way == Way::direct) {
       auto ahead = co_await begun->take(addresses, a_->connects);
-      if (ahead) co_return std::move(*ahead);
+      if (ahead) {
+        connected_at_ = ahead->since;
+        had_head_start_ = true;
+        co_return std::move(ahead->opened);
+      }
     }
-    co_return co_await tools_.connector->connect(std::move(addresses), order_.to.port(), &a_->connects);
+    auto opened = co_await tools_.connector->connect(std::move(addresses), order_.to.port(), &a_->connects);
+    connected_at_ = Clock::now();
+    co_return opened;
   }
 
   asio::awaitable<void> converse() {
     const auto& flight = *order_.flight;
     if (!flight.bytes.empty()) {
       a_->view.sent = true;
-      a_->sent_at = Clock::now();
       const auto written = co_await a_->stream->write_all(asio::buffer(flight.bytes));
       if (!written) co_return failed_answer(written.error());
     }
@@ -268,7 +274,7 @@ class Runner {
       return fail(site ? Signal::site_down : tunnel_failure(error),
                   error ? error : error_code(asio::error::connection_reset));
     }
-    const auto signal = answer_failure(order_.flight->kind, error, Clock::now() - a_->sent_at, a_->view.rtt);
+    const auto signal = answer_failure(order_.flight->kind, error, Clock::now() - connected_at_, a_->view.rtt);
     fail(signal, error ? error : error_code(asio::error::connection_reset));
   }
 
@@ -279,6 +285,8 @@ class Runner {
   Signal doubt_ = Signal::none;
   asio::any_io_executor executor_;
   std::shared_ptr<CertificateLook> look_;
+  Clock::time_point connected_at_;
+  bool had_head_start_ = false;
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ struct AttemptTools {
   Names* names = nullptr;
   Connector* connector = nullptr;
   Dialer* tunnel = nullptr;  ///< null without a bridge
-  /// Taken by the first direct attempt; may be null.
+  /// For the first attempt of a race, where that is direct; may be null.
   std::shared_ptr<HeadStart> head_start;
   /// Addresses that are known not to answer on this network. Empty where that very knowledge is tested, and
   /// where no other way could be taken.
@@ -69,7 +69,6 @@ struct Attempt {
   }
   AttemptView view;
   Clock::time_point started, ended;
-  Clock::time_point sent_at;
   error_code error;
   std::vector<asio::ip::address> addresses;  ///< that the name resolved to
   std::vector<ConnectAttempt> connects;

@@ -4,20 +4,26 @@
 
 #include "client/detection/attempt.hpp"
 #include "transports/core/wakeup.hpp"
+#include "transports/tcp/tcp_info.hpp"
 
 namespace surang::client {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Sites give a silent connection more time than that, and what happened to it meanwhile says nothing of the flight.
+// Sites wait longer than that for the first bytes; what befalls an older connection must not be blamed on the flight.
 constexpr auto kFresh = 2s;
+
+bool stands(const Stream& stream) {
+  const auto info = tcp_info(stream.native_socket());
+  return !info || info->established;
+}
 
 }  // namespace
 
 struct HeadStart::State {
-  State(std::shared_ptr<void> o, const AttemptTools& t, Endpoint endpoint)
-      : owner(std::move(o)), tools(t), to(std::move(endpoint)) {}
+  State(std::shared_ptr<void> o, const AttemptTools& t, Endpoint endpoint, std::string id)
+      : owner(std::move(o)), tools(t), to(std::move(endpoint)), network(std::move(id)) {}
 
   // Wakes who waits, however the task ends.
   struct Running {
@@ -33,27 +39,30 @@ struct HeadStart::State {
   const std::shared_ptr<void> owner;
   const AttemptTools tools;
   const Endpoint to;
-  const Clock::time_point begun = Clock::now();
+  const std::string network;
   std::optional<TaskGroup::Task> task;
-  bool unwanted = false, ended = false;
-  std::vector<asio::ip::address> addresses;
+  bool ended = false;
+  std::vector<asio::ip::address> addresses;  // none before they are known
   std::vector<ConnectAttempt> connects;
-  std::optional<Result<StreamPtr>> opened;
+  std::optional<Taken> taken;
   Wakeup over;
 };
 
-HeadStart::HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to)
-    : state_(std::make_shared<State>(std::move(owner), tools, std::move(to))) {
+HeadStart::HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to,
+                     std::string network)
+    : state_(std::make_shared<State>(std::move(owner), tools, std::move(to), std::move(network))) {
   tasks.spawn([this](TaskGroup::Task task) { return run(state_, task); });
 }
 
 HeadStart::~HeadStart() {
-  state_->unwanted = true;
   if (state_->task) state_->task->cancel();
 }
 
+const std::string& HeadStart::network() const noexcept {
+  return state_->network;
+}
+
 asio::awaitable<void> HeadStart::run(std::shared_ptr<State> state, TaskGroup::Task task) {
-  if (state->unwanted) co_return;
   const State::Running running(*state, task);
   const auto& tools = state->tools;
   const auto answer = co_await tools.names->system(state->to.host());
@@ -61,20 +70,23 @@ asio::awaitable<void> HeadStart::run(std::shared_ptr<State> state, TaskGroup::Ta
   if (addresses.empty()) co_return;
   if (tools.dead_address && std::all_of(addresses.begin(), addresses.end(), tools.dead_address)) co_return;
   state->addresses = addresses;
-  state->opened = co_await tools.connector->connect(addresses, state->to.port(), &state->connects);
+  auto opened = co_await tools.connector->connect(addresses, state->to.port(), &state->connects);
+  state->taken.emplace(std::move(opened), Clock::now());
 }
 
-asio::awaitable<std::optional<Result<StreamPtr>>> HeadStart::take(std::vector<asio::ip::address> addresses,
-                                                                  std::vector<ConnectAttempt>& connects) {
+asio::awaitable<std::optional<HeadStart::Taken>> HeadStart::take(std::vector<asio::ip::address> addresses,
+                                                                 std::vector<ConnectAttempt>& connects) {
   const auto state = state_;
-  if (Clock::now() - state->begun > kFresh) co_return std::nullopt;
+  if (state->addresses != addresses) co_return std::nullopt;
+  const bool before = state->ended;
   const auto executor = co_await asio::this_coro::executor;
-  while (!state->ended && (state->addresses.empty() || state->addresses == addresses)) {
-    co_await state->over.wait(executor);
-  }
-  if (!state->opened || state->addresses != addresses) co_return std::nullopt;
+  while (!state->ended) co_await state->over.wait(executor);
+  if (!state->taken) co_return std::nullopt;
+  const auto& opened = state->taken->opened;
+  if (before && (!opened || !stands(**opened) || Clock::now() - state->taken->since > kFresh))
+    co_return std::nullopt;
   connects = std::move(state->connects);
-  co_return std::exchange(state->opened, std::nullopt);
+  co_return std::exchange(state->taken, std::nullopt);
 }
 
 }  // namespace surang::client

@@ -17,17 +17,25 @@ struct AttemptTools;
 
 class HeadStart {
  public:
-  /// Looks up the name `to` and connects, as a task of `tasks`. `owner` holds what `tools` points at.
-  HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to);
+  /// Looks up the name in `to` and connects, as a task of `tasks`, on `network` (its id). `owner` holds what `tools`
+  /// points at.
+  HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to,
+            std::string network);
   /// Ends it, and the connection if nobody took that.
   ~HeadStart();
   HeadStart(const HeadStart&) = delete;
   HeadStart& operator=(const HeadStart&) = delete;
 
-  /// What became of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when there is
-  /// none to them, or none so young that the site will surely still wait for the first flight. To be asked once.
-  asio::awaitable<std::optional<Result<StreamPtr>>> take(std::vector<asio::ip::address> addresses,
-                                                         std::vector<ConnectAttempt>& connects);
+  struct Taken {
+    Result<StreamPtr> opened;
+    Clock::time_point since;  ///< when it was
+  };
+  /// What becomes of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when it leads to
+  /// other addresses, has failed before, or is so old that the site may not wait any longer. To be asked once.
+  asio::awaitable<std::optional<Taken>> take(std::vector<asio::ip::address> addresses,
+                                             std::vector<ConnectAttempt>& connects);
+
+  const std::string& network() const noexcept;
 
  private:
   struct State;

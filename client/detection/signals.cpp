@@ -111,13 +111,13 @@ Signal connect_failure(error_code e, Clock::duration took) noexcept {
   return Signal::other;
 }
 
-Signal answer_failure(FirstFlight::Kind kind, error_code e, Clock::duration since_sent,
+Signal answer_failure(FirstFlight::Kind kind, error_code e, Clock::duration since_connected,
                       Clock::duration min_rtt) noexcept {
   const bool tls = kind == FirstFlight::Kind::tls;
   if (!e || e == error::eof) return tls ? Signal::tls_fin : Signal::http_fin;
   if (reset(e)) {
     const auto soonest = std::chrono::duration<double>(min_rtt) * kForgedShare;
-    if (min_rtt > Clock::duration::zero() && std::chrono::duration<double>(since_sent) < soonest)
+    if (min_rtt > Clock::duration::zero() && std::chrono::duration<double>(since_connected) < soonest)
       return Signal::forged_rst;
     return tls ? Signal::tls_rst : Signal::http_rst;
   }

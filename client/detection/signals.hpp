@@ -67,8 +67,9 @@ inline constexpr double kForgedShare = 0.6;
 /// A connect() that failed after `took`. ENETUNREACH at once is this computer's own lack of a route.
 Signal connect_failure(error_code error, Clock::duration took) noexcept;
 
-/// The connection ended (`error` empty: FIN) before the first answer, `since_sent` after the flight left.
-Signal answer_failure(FirstFlight::Kind kind, error_code error, Clock::duration since_sent,
+/// The connection ended (`error` empty: FIN) before the first answer, `since_connected` after the connection stood, the
+/// first thing that the site could answer.
+Signal answer_failure(FirstFlight::Kind kind, error_code error, Clock::duration since_connected,
                       Clock::duration min_rtt) noexcept;
 
 /// Nothing came; `info` tells an unacknowledged flight from one that was heard and not answered.

@@ -119,7 +119,7 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   follow_network();
   const auto plan = plan_ways(facts(to, to.host()));
   if (plan.empty() || plan.front().way != Way::direct) return nullptr;
-  return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to);
+  return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.network());
 }
 
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
@@ -136,10 +136,12 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
   const bool learns = !f.local && !f.rule;
   auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address
+  // What befell a connection of another network would be learnt of this one.
+  if (begun && !learner.still_on(begun->network())) begun.reset();
   with.head_start = std::move(begun);
   auto flight = std::make_shared<const FirstFlight>(std::move(first));
   Handover handover{self,
-                    std::make_shared<Race>(executor, with, limits(), std::move(plan), to, flight),
+                    std::make_shared<Race>(executor, std::move(with), limits(), std::move(plan), to, flight),
                     nullptr,
                     host,
                     learner.network(),

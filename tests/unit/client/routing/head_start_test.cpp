@@ -1,8 +1,13 @@
 // Connections begun while the browser still makes its first flight.
 #include <doctest.h>
 
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "client/detection/attempt.hpp"
 #include "client/detection/head_start.hpp"
 #include "tests/unit/client/routing/scripted_world.hpp"
+#include "transports/tcp/system_resolver.hpp"
 
 using namespace surang;
 using namespace surang::client;
@@ -35,18 +40,16 @@ TEST_CASE("a connection begun before the first flight carries it, however far it
 
 TEST_CASE("a connection that nobody takes is ended") {
   with_router([](World& world, Router& router) -> asio::awaitable<void> {
-    auto connected = router.begin({"a.example", 443}), connecting = router.begin({"b.example", 443});
+    auto connected = router.begin({"a.example", 443});
     const bool there = co_await until([&] { return world.connected["a.example"] == 1; });
     CHECK(there);
     connected.reset();
+    auto connecting = router.begin({"b.example", 443});
     connecting.reset();
-    auto at_once = router.begin({"c.example", 443});
-    at_once.reset();
     const bool gone = co_await until([&] { return world.connected["a.example"] == 0; });
     CHECK(gone);
     co_await rest(20ms);
     CHECK(world.connected["b.example"] == 0);
-    CHECK(world.connected["c.example"] == 0);
   });
 }
 
@@ -68,6 +71,81 @@ TEST_CASE("what befell a connection begun early is told as if it had been begun 
       CHECK(world.direct_dials["x.example"] == 2);
     });
   }
+}
+
+TEST_CASE("what failed before the flight was there is tried afresh with it") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    world.direct["x.example"] = Shows::refused;
+    auto begun = router.begin({"x.example", 443});
+    co_await rest(50ms);
+    world.direct["x.example"] = Shows::site;
+    CHECK((co_await visit_begun(router, "x.example", std::move(begun))).way == "direct");
+    CHECK(world.direct_dials["x.example"] == 2);
+  });
+}
+
+TEST_CASE("a connection of another network is not used") {
+  with_router([](World& world, Router& router) -> asio::awaitable<void> {
+    auto begun = router.begin({"x.example", 443});
+    co_await rest(20ms);
+    world.network = "abroad";
+    const auto v = co_await visit_begun(router, "x.example", std::move(begun));
+    CHECK(v.way == "direct");
+    CHECK(world.direct_dials["x.example"] == 2);
+    const bool dropped = co_await until([&] { return world.connected["x.example"] == 1; });
+    CHECK(dropped);
+  });
+}
+
+TEST_CASE("a connection that the site has ended or reset before the flight is not used") {
+  struct OneAddress : Names {
+    asio::awaitable<NameAnswer> system(std::string) override {
+      NameAnswer answer;
+      answer.addresses.push_back(asio::ip::address_v4::loopback());
+      co_return answer;
+    }
+    asio::awaitable<Result<std::vector<asio::ip::address>>> encrypted(std::string) override {
+      co_return make_error_code(Errc::no_route);
+    }
+    bool has_encrypted() const noexcept override { return false; }
+    void trust(const std::string&) override {}
+  };
+  struct Tcp : Connector {
+    SystemResolver unused;
+    TcpDialer dialer{unused, TcpDialerOptions{}};
+    asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses, std::uint16_t port,
+                                               std::vector<ConnectAttempt>* attempts) override {
+      return dialer.connect(std::move(addresses), port, attempts);
+    }
+  };
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    OneAddress names;
+    Tcp connector;
+    AttemptTools tools;
+    tools.names = &names;
+    tools.connector = &connector;
+    TaskGroup tasks(io.get_executor());
+    using asio::ip::tcp;
+    tcp::acceptor site(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    enum class Does { waits, ends, resets };
+    for (const auto does : {Does::waits, Does::ends, Does::resets}) {
+      HeadStart begun(tasks, nullptr, tools, {"site.example", site.local_endpoint().port()}, "home");
+      auto peer = co_await site.async_accept(asio::use_awaitable);
+      co_await rest(20ms);
+      if (does == Does::ends) peer.shutdown(tcp::socket::shutdown_send);
+      if (does == Does::resets) {
+        peer.set_option(tcp::socket::linger(true, 0));
+        peer.close();
+      }
+      co_await rest(20ms);
+      std::vector<ConnectAttempt> connects;
+      const std::vector<asio::ip::address> addresses(1, asio::ip::address_v4::loopback());
+      const auto taken = co_await begun.take(addresses, connects);
+      CHECK(taken.has_value() == (does == Does::waits));
+      CHECK(connects.size() == (does == Does::waits ? 1 : 0));
+    }
+    co_await tasks.join();
+  });
 }
 
 TEST_CASE("nothing is begun where the flight may go another way") {
