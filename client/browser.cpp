@@ -1,5 +1,6 @@
 #include "client/browser.hpp"
 
+#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -12,6 +13,7 @@ namespace surang::client {
 namespace {
 
 constexpr std::size_t kMostAhead = 64 * 1024;
+constexpr std::size_t kMostlyAll = 2048;  // of a request's head or a ClientHello
 constexpr std::chrono::seconds kLinger{2};
 
 // What is there, appended to `input`. The memory is given back before anybody waits.
@@ -48,14 +50,13 @@ asio::awaitable<Result<std::size_t>> Browser::read_more() {
 }
 
 asio::awaitable<Result<std::size_t>> Browser::read_more(std::chrono::steady_clock::duration limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
-  for (;;) {
-    const auto n = read_now(*stream, input);
-    if (n && *n == 0) ended = true;
-    if (n || n.error() != Errc::would_block) co_return n;
-    const auto ready = co_await stream->wait_readable_for(until - std::chrono::steady_clock::now());
-    if (!ready) co_return ready.error();
-  }
+  std::array<char, kMostlyAll> block;
+  const auto n = co_await stream->read_some_for(asio::buffer(block), limit);
+  if (!n) co_return n;
+  ended = *n == 0;
+  input.append(block.data(), *n);
+  if (*n == block.size()) (void)read_now(*stream, input);  // if there is an end instead, it stays to be read
+  co_return n;
 }
 
 asio::awaitable<Result<void>> Browser::write(std::string_view text) {

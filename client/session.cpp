@@ -38,17 +38,6 @@ asio::awaitable<void> serve_socks(Session& session) {
   co_await serve_tunnel(session, codec.destination(), std::move(begun));
 }
 
-asio::awaitable<void> serve(Session& session) {
-  const auto n = co_await session.browser.read_more(session.options->negotiation_limit);
-  if (!n || *n == 0) co_return;
-  const auto first = static_cast<unsigned char>(session.browser.input[0]);
-  if (first == 4 || first == 5) co_return co_await serve_socks(session);
-  const bool letter = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
-  if (letter || first == '\r') co_return co_await serve_http(session);
-  spdlog::debug("c{} speaks neither SOCKS nor HTTP", session.id);
-  ++session.context.counters.refused;
-}
-
 struct CountOpen {
   SessionCounters& counters;
   explicit CountOpen(SessionCounters& c) : counters(c) { ++counters.open; }
@@ -79,7 +68,14 @@ std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to) {
 asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context, TaskGroup::Task task) {
   const session::CountOpen open(context.counters);
   session::Session s{Browser(std::move(stream)), context, context.options, ++context.counters.opened, task};
-  co_await session::serve(s);
+  const auto n = co_await s.browser.read_more(s.options->negotiation_limit);
+  if (!n || *n == 0) co_return;
+  const auto first = static_cast<unsigned char>(s.browser.input[0]);
+  if (first == 4 || first == 5) co_return co_await session::serve_socks(s);
+  const bool letter = (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
+  if (letter || first == '\r') co_return co_await session::serve_http(s);
+  spdlog::debug("c{} speaks neither SOCKS nor HTTP", s.id);
+  ++context.counters.refused;
 }
 
 }  // namespace surang::client

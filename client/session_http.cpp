@@ -30,15 +30,13 @@ class HttpSession {
  public:
   explicit HttpSession(Session& session) : session_(session), browser_(session.browser) {}
 
-  asio::awaitable<void> run() {
-    bool again = true;
-    while (again) again = co_await one();
-    drop_site();
-  }
+  /// Serves one request; returns whether another may follow.
+  asio::awaitable<bool> one();
+  /// `failed`: the site ended it, by `why`; otherwise it was done with.
+  void drop_site(bool failed = false, error_code why = {});
 
  private:
-  // Each returns whether another request may follow.
-  asio::awaitable<bool> one();
+  // Return the same.
   asio::awaitable<bool> exchange(Exchange& x);
   asio::awaitable<bool> conclude(Exchange& x);
   asio::awaitable<bool> answer(const HttpRequestReader& request, unsigned status, std::string text);
@@ -46,8 +44,6 @@ class HttpSession {
   asio::awaitable<Result<void>> read_request(HttpRequestReader& reader);
   asio::awaitable<Result<void>> send(Exchange& x, const std::string& out, bool fresh);
   bool can_reuse(const Exchange& x) const;
-  /// `failed`: the site ended it, by `why`; otherwise it was done with.
-  void drop_site(bool failed = false, error_code why = {});
 
   Session& session_;
   Browser& browser_;
@@ -118,7 +114,12 @@ asio::awaitable<bool> HttpSession::one() {
 
   drop_site();
   auto begun = begin(session_, x.to.to);
-  const auto sent = co_await browser_.write(kConnectEstablished);
+  const auto rest = browser_.stream->try_write(asio::buffer(kConnectEstablished));
+  Result<void> sent;
+  if (!rest)
+    sent = rest.error();
+  else if (rest->size() > 0)
+    sent = co_await browser_.stream->write_all(*rest);
   if (sent) co_await serve_tunnel(session_, x.to.to, std::move(begun));
   co_return false;
 }
@@ -225,7 +226,9 @@ asio::awaitable<bool> HttpSession::conclude(Exchange& x) {
 
 asio::awaitable<void> serve_http(Session& session) {
   HttpSession http(session);
-  co_await http.run();
+  bool again = true;
+  while (again) again = co_await http.one();
+  http.drop_site();
 }
 
 }  // namespace surang::client::session

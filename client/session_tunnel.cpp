@@ -1,12 +1,12 @@
 #include <spdlog/spdlog.h>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <memory>
 #include <optional>
 
 #include "client/session.hpp"
+#include "transports/core/alarm.hpp"
 #include "transports/core/relay.hpp"
 
 namespace surang::client::session {
@@ -68,17 +68,14 @@ std::string_view in_words(RelayEnd end) {
 class BrowserWatch {
  public:
   BrowserWatch(const asio::any_io_executor& executor, Session& session, std::chrono::seconds grace)
-      : session_(session), grace_(grace), timer_(executor, kWorthLooking) {}
-
-  static void begin(const std::shared_ptr<BrowserWatch>& watch) {
-    watch->timer_.async_wait([watch](error_code ec) {
-      if (!ec && !watch->ended_) watch->looking_.emplace(watch->timer_.get_executor()).spawn(watch->look());
-    });
+      : executor_(executor), session_(session), grace_(grace), begin_(executor) {
+    begin_.set(kWorthLooking, [this] { looking_.emplace(executor_).spawn(look()); });
   }
+
   /// Returns whether join() is due before the session may use the browser again.
   bool end() {
     ended_ = true;
-    timer_.cancel();
+    begin_.cancel();
     if (looking_) looking_->cancel();
     return looking_ && looking_->size() > 0;
   }
@@ -92,9 +89,10 @@ class BrowserWatch {
     session_.task.cancel();
   }
 
+  const asio::any_io_executor executor_;
   Session& session_;
   const std::chrono::seconds grace_;
-  asio::steady_timer timer_;
+  Alarm begin_;
   std::optional<TaskGroup> looking_;
   bool ended_ = false;
 };
@@ -105,9 +103,7 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
                                                std::shared_ptr<HeadStart> begun) {
   const bool needs_browser = flight.kind == FirstFlight::Kind::tls || flight.kind == FirstFlight::Kind::none;
   const auto executor = co_await asio::this_coro::executor;
-  const auto watch = std::make_shared<BrowserWatch>(
-      executor, session, needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace);
-  BrowserWatch::begin(watch);
+  BrowserWatch watch(executor, session, needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace);
   std::optional<Result<OpenedConnection>> opened;
   std::exception_ptr failure;
   try {
@@ -115,10 +111,10 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
   } catch (...) {
     failure = std::current_exception();
   }
-  if (watch->end()) {
+  if (watch.end()) {
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
-    co_await watch->join();
+    co_await watch.join();
     co_await asio::this_coro::throw_if_cancelled(throws);
   }
   if (failure) std::rethrow_exception(failure);
@@ -128,7 +124,7 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
 asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun) {
   auto flight = co_await read_first_flight(session, to.port());
   if (!flight) co_return;
-  spdlog::debug("c{} {}", session.id, to.to_string());
+  if (spdlog::should_log(spdlog::level::debug)) spdlog::debug("c{} {}", session.id, to.to_string());
   auto opened = co_await open(session, std::move(to), std::move(*flight), std::move(begun));
   if (!opened) {
     if (opened.error() != Errc::closed) {

@@ -289,17 +289,26 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
   return problems;
 }
 
-asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
-  const auto s = state_;
-  if (s->lanes.empty()) co_return make_error_code(Errc::no_route);
+StreamPtr BridgePool::dial_at_once(const Endpoint& to) {
+  const auto& s = state_;
+  if (s->lanes.empty()) return nullptr;
   s->last_use = Clock::now();
   if (!std::exchange(s->keeping, true)) s->tasks.spawn(State::keep_warm(s));
 
   s->leave_old_network();
+  if (!s->up()) return nullptr;
+  const LanePtr& lane = s->preferred;
+  if (s->last_use - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
+    s->tasks.spawn(State::verify(s, lane));
+  return lane->tunnel.dial_at_once(to);
+}
+
+asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
+  const auto s = state_;
+  if (auto stream = dial_at_once(to)) co_return stream;
+  if (s->lanes.empty()) co_return make_error_code(Errc::no_route);
   const LanePtr lane = s->preferred;
   if (s->up()) {
-    if (Clock::now() - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
-      s->tasks.spawn(State::verify(s, lane));
     auto stream = co_await lane->tunnel.dial(to);
     if (stream) co_return stream;
   }

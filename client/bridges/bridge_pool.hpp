@@ -54,6 +54,7 @@ class BridgePool : public Dialer {
 
   /// Errc::no_route when no bridge works now.
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
+  StreamPtr dial_at_once(const Endpoint& to) override;
 
   bool empty() const;
   std::vector<LaneStatus> status() const;

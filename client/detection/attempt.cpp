@@ -67,9 +67,9 @@ asio::awaitable<void> look_at_certificate(Connector* connector, std::vector<addr
 
 class Runner {
  public:
-  Runner(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+  Runner(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
          std::function<void()> changed)
-      : tools_(std::move(tools)),
+      : tools_(tools),
         order_(std::move(order)),
         a_(std::move(attempt)),
         changed_(std::move(changed)) {
@@ -81,7 +81,10 @@ class Runner {
     executor_ = co_await asio::this_coro::executor;
     Result<StreamPtr> opened = make_error_code(Errc::no_route);
     if (order_.way == Way::tunnel) {
-      if (tools_.tunnel) opened = co_await tools_.tunnel->dial(order_.to);
+      if (order_.opened)
+        opened = std::move(order_.opened);
+      else if (tools_.tunnel)
+        opened = co_await tools_.tunnel->dial(order_.to);
       if (!opened) co_return fail(tunnel_failure(opened.error()), opened.error());
     } else {
       const auto addresses = co_await find_addresses();
@@ -92,7 +95,13 @@ class Runner {
     a_->stream = std::move(*opened);
     a_->view.rtt = rtt_of(*a_->stream);
     step(Stage::waiting);
-    co_await converse();
+    if (const auto& bytes = order_.flight->bytes; !bytes.empty()) {
+      a_->view.sent = true;
+      const auto written = co_await a_->stream->write_all(asio::buffer(bytes));
+      if (!written) co_return failed_answer(written.error());
+    }
+    if (!order_.judge_answer) co_return end(Outcome::validated, Signal::none);
+    co_await hear();
   }
 
  private:
@@ -107,7 +116,7 @@ class Runner {
   void step(Stage stage) {
     a_->view.stage = stage;
     a_->view.last_life = Clock::now();
-    changed_();
+    if (changed_) changed_();
   }
 
   void end(Outcome outcome, Signal signal, std::string detail = {}) {
@@ -115,7 +124,7 @@ class Runner {
     a_->view.signal = signal;
     a_->view.detail = std::move(detail);
     a_->ended = Clock::now();
-    changed_();
+    if (changed_) changed_();
   }
 
   void fail(Signal signal, error_code error, std::string detail = {}) {
@@ -222,7 +231,7 @@ class Runner {
   }
 
   asio::awaitable<Result<StreamPtr>> dial(std::vector<address> addresses) {
-    if (auto begun = std::move(tools_.head_start); begun && order_.way == Way::direct) {
+    if (auto begun = std::move(order_.head_start); begun && order_.way == Way::direct) {
       auto ahead = co_await begun->take(addresses, a_->connects);
       if (ahead) {
         connected_at_ = ahead->since;
@@ -235,16 +244,9 @@ class Runner {
     co_return opened;
   }
 
-  asio::awaitable<void> converse() {
-    const auto& flight = *order_.flight;
-    if (!flight.bytes.empty()) {
-      a_->view.sent = true;
-      const auto written = co_await a_->stream->write_all(asio::buffer(flight.bytes));
-      if (!written) co_return failed_answer(written.error());
-    }
-    if (!order_.judge_answer) co_return end(Outcome::validated, Signal::none);
+  asio::awaitable<void> hear() {
     step(Stage::waiting);
-    const auto question = question_of(flight);
+    const auto question = question_of(*order_.flight);
     std::array<std::uint8_t, 4096> block;
     for (;;) {
       const auto n = co_await a_->stream->read_some(asio::buffer(block));
@@ -278,7 +280,7 @@ class Runner {
     fail(signal, error ? error : error_code(asio::error::connection_reset));
   }
 
-  AttemptTools tools_;
+  const AttemptTools& tools_;
   AttemptOrder order_;
   std::shared_ptr<Attempt> a_;
   std::function<void()> changed_;
@@ -310,9 +312,9 @@ std::string Attempt::tried_address() const {
   return addresses.empty() ? std::string() : addresses.front().to_string();
 }
 
-asio::awaitable<void> run_attempt(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
                                   std::function<void()> changed) {
-  Runner runner(std::move(tools), std::move(order), std::move(attempt), std::move(changed));
+  Runner runner(tools, std::move(order), std::move(attempt), std::move(changed));
   co_await runner.run();
 }
 

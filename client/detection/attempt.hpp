@@ -33,7 +33,7 @@ struct AttemptTools {
   Names* names = nullptr;
   Connector* connector = nullptr;
   Dialer* tunnel = nullptr;  ///< null without a bridge
-  /// For the first attempt of a race, where that is direct; may be null.
+  /// For the first attempt of a race; may be null.
   std::shared_ptr<HeadStart> head_start;
   /// Addresses that are known not to answer on this network. Empty where that very knowledge is tested, and
   /// where no other way could be taken.
@@ -60,6 +60,8 @@ struct AttemptOrder {
   std::function<void(asio::awaitable<void>)> beside;
   /// Bounds the connection alone; zero: the connector's own limit.
   Clock::duration connect_limit{};
+  std::shared_ptr<HeadStart> head_start;  ///< taken where the way is direct; may be null
+  StreamPtr opened;                       ///< where the way is the tunnel; null: it is dialled
 };
 
 struct Attempt {
@@ -85,8 +87,9 @@ struct Attempt {
   std::string tried_address() const;
 };
 
-/// Runs `order` into `attempt`; calls `changed` after every step. Ends with an outcome other than pending.
-asio::awaitable<void> run_attempt(AttemptTools tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
+/// Runs `order` into `attempt`; calls `changed`, which may be empty, after every step. Ends with an outcome other than
+/// pending. `tools` stay the caller's until then.
+asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
                                   std::function<void()> changed);
 
 }  // namespace surang::client

@@ -1,8 +1,8 @@
 #include "client/detection/race.hpp"
 
 #include <algorithm>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace surang::client {
 
@@ -16,10 +16,12 @@ Race::Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits
       plan_(std::move(plan)),
       to_(std::move(to)),
       flight_(std::move(flight)),
-      changed_(std::make_shared<asio::steady_timer>(executor)),
+      changed_(std::make_shared<Wakeup>()),
+      limit_(executor),
       group_(executor) {}
 
-void Race::start(std::size_t index) {
+// The next attempt, by the way at `index` of the plan.
+AttemptOrder Race::enter(std::size_t index) {
   AttemptOrder order(plan_[index].way, to_, flight_);
   order.judge_answer = flight_->replayable;
   order.compare_names =
@@ -27,20 +29,20 @@ void Race::start(std::size_t index) {
   if (!flight_->replayable && index + 1 < plan_.size() && order.way != Way::tunnel)
     order.connect_limit = limits_.hedge.silence + 2 * limits_.hedge.assumed_rtt;
   order.beside = [this](asio::awaitable<void> task) { group_.spawn(std::move(task)); };
-  auto attempt = std::make_shared<Attempt>(order.way, Clock::now());
+  order.head_start = std::move(tools_.head_start);
   started_.push_back(index);
-  attempts_.push_back(attempt);
-  group_.spawn(run_attempt(tools_, order, attempt, [changed = changed_] { changed->cancel(); }));
-  tools_.head_start.reset();
+  attempts_.push_back(std::make_shared<Attempt>(order.way, Clock::now()));
+  return order;
+}
+
+void Race::start(std::size_t index) {
+  auto order = enter(index);
+  group_.spawn(run_attempt(tools_, std::move(order), attempts_.back(), [changed = changed_] { changed->notify(); }));
 }
 
 asio::awaitable<void> Race::changed_or(Clock::time_point until) {
-  // The timer is cancelled to wake us; a cancellation of the coroutine throws at the next co_await.
-  error_code ignored;
-  changed_->expires_at(until);
-  co_await changed_->async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-    throw boost::system::system_error(asio::error::operation_aborted);
+  limit_.set(until, [this] { changed_->notify(); });
+  co_await changed_->wait(executor_);
 }
 
 std::shared_ptr<Attempt> Race::begin() {
@@ -59,7 +61,24 @@ asio::awaitable<std::shared_ptr<Attempt>> Race::still_served() {
   co_return direct;
 }
 
+// With nothing to wait for or to compare, it needs neither a limit nor a task of its own.
+asio::awaitable<std::shared_ptr<Attempt>> Race::by_open_tunnel(StreamPtr stream) {
+  auto order = enter(0);
+  order.opened = std::move(stream);
+  const auto attempt = attempts_.back();
+  co_await run_attempt(tools_, std::move(order), attempt, {});
+  if (attempt->failed()) co_return nullptr;
+  co_return attempt;
+}
+
 asio::awaitable<std::shared_ptr<Attempt>> Race::run() {
+  const bool unjudged_tunnel = plan_.size() == 1 && plan_[0].way == Way::tunnel && !flight_->replayable;
+  if (unjudged_tunnel && tools_.tunnel)
+    if (auto stream = tools_.tunnel->dial_at_once(to_)) return by_open_tunnel(std::move(stream));
+  return by_any_way();
+}
+
+asio::awaitable<std::shared_ptr<Attempt>> Race::by_any_way() {
   const auto budget_end = Clock::now() + limits_.budget;
   std::vector<AttemptView> views;
   for (;;) {

@@ -2,12 +2,13 @@
 // that stands. Knows no verdicts; what it saw stays in its attempts.
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <vector>
 
 #include "client/detection/attempt.hpp"
+#include "transports/core/alarm.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/core/wakeup.hpp"
 
 namespace surang::client {
 
@@ -51,7 +52,10 @@ class Race {
   error_code error() const;
 
  private:
+  AttemptOrder enter(std::size_t index);
   void start(std::size_t index);
+  asio::awaitable<std::shared_ptr<Attempt>> by_open_tunnel(StreamPtr stream);
+  asio::awaitable<std::shared_ptr<Attempt>> by_any_way();
   asio::awaitable<std::shared_ptr<Attempt>> still_served();
   asio::awaitable<void> changed_or(Clock::time_point until);
 
@@ -63,7 +67,8 @@ class Race {
   std::shared_ptr<const FirstFlight> flight_;
   std::vector<std::size_t> started_;
   std::vector<std::shared_ptr<Attempt>> attempts_;
-  std::shared_ptr<asio::steady_timer> changed_;
+  std::shared_ptr<Wakeup> changed_;
+  Alarm limit_;
   TaskGroup group_;
 };
 

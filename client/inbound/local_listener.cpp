@@ -1,6 +1,7 @@
 #include "client/inbound/local_listener.hpp"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -55,7 +56,7 @@ tcp::endpoint LocalListener::local() const {
 
 asio::awaitable<void> LocalListener::run(TaskGroup& sessions, Serve serve) {
   while (acceptor_.is_open()) {
-    auto [ec, accepted] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    auto [ec, accepted] = co_await acceptor_.async_accept(asio::as_tuple(asio::deferred));
     if (ec == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
     if (ec) {
       // Out of descriptors, most likely: some will be given back soon.

@@ -43,7 +43,7 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
   RouterParts parts;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
-  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
+  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)]() -> const NetworkIdentity& {
     return watch->current();
   };
   parts.is_local = is_local_endpoint;
@@ -79,8 +79,12 @@ asio::awaitable<Result<OpenedConnection>> Router::open(Endpoint to, FirstFlight 
   return core_->open(std::move(to), std::move(flight), std::move(begun));
 }
 
+std::size_t Router::opening() const {
+  return core_->opening;
+}
+
 error_code Router::refuses(const Endpoint& to) const {
-  const auto* rule = core_->rules.match(to.host());
+  const auto* rule = core_->rules.match(to);
   if (rule && rule->action == config::RuleAction::never) return make_error_code(Errc::destination_denied);
   return {};
 }

@@ -20,7 +20,7 @@ namespace surang::client {
 struct RouterParts {
   std::unique_ptr<Names> names;
   std::unique_ptr<Connector> connector;
-  std::function<NetworkIdentity()> network;
+  std::function<const NetworkIdentity&()> network;
   std::function<bool(const Endpoint&)> is_local;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;
@@ -44,6 +44,7 @@ class Router : public Outbound {
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun) override;
   error_code refuses(const Endpoint& to) const override;
+  std::size_t opening() const;  ///< how many open() run
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
   /// "expires", "signal", "scope", "evidence": [...], "text"}; `text` is for a person.

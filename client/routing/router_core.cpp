@@ -74,7 +74,7 @@ LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host) {
   f.local = parts.is_local(to) || (f.name && parts.names->pinned(to.host()));
   f.has_tunnel = tunnel != nullptr;
   f.has_encrypted_dns = parts.names->has_encrypted();
-  const auto* rule = rules.match(to.host());
+  const auto* rule = rules.match(to);
   if (!rule && host != to.host()) rule = rules.match(host);
   if (rule) f.rule = rule->action;
   if (!f.local && !f.rule) {
@@ -113,6 +113,16 @@ void RouterCore::follow_network() {
   names_network = learner.network();
 }
 
+namespace {
+
+struct Opening {
+  RouterCore& core;
+  explicit Opening(RouterCore& c) : core(c) { ++core.opening; }
+  ~Opening() { --core.opening; }
+};
+
+}  // namespace
+
 std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   // The name of the site behind a bare address stands in the flight only, and with it what is known of the site.
   if (to.address()) return nullptr;
@@ -125,6 +135,7 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
                                                            std::shared_ptr<HeadStart> begun, bool afresh) {
   const auto self = shared_from_this();
+  const Opening counted(*this);
   const auto host = host_of(to, first);
   follow_network();
   auto f = facts(to, host);

@@ -88,8 +88,15 @@ Rules::Rules(std::vector<config::Rule> rules) {
 }
 
 const config::Rule* Rules::match(std::string_view host) const {
+  return entries_.empty() ? nullptr : match(host, address_of(host));
+}
+
+const config::Rule* Rules::match(const Endpoint& to) const {
   if (entries_.empty()) return nullptr;
-  const auto address = address_of(host);
+  return match(to.host(), to.address() ? std::optional(unmapped(*to.address())) : std::nullopt);
+}
+
+const config::Rule* Rules::match(std::string_view host, const std::optional<ip::address>& address) const {
   for (const auto& entry : entries_)
     if (entry.pattern.covers(host, address)) return &entry.rule;
   return nullptr;

@@ -40,12 +40,15 @@ class Rules {
   /// The most specific pattern wins ("=a.example.com" over "example.com", a /24 over a /8); among equals the
   /// later one. What is no pattern covers nothing.
   const config::Rule* match(std::string_view host) const;
+  const config::Rule* match(const Endpoint& to) const;  ///< by its host
 
  private:
   struct Entry {
     Pattern pattern;
     config::Rule rule;
   };
+  const config::Rule* match(std::string_view host, const std::optional<boost::asio::ip::address>& address) const;
+
   std::vector<Entry> entries_;  // most specific first
 };
 

@@ -14,6 +14,9 @@ class Dialer {
   /// A Stream to `to`. A tunnel may give the Stream before the far end answered (the first bytes then
   /// travel with the request); its failure shows at the first wait_readable or try_read.
   virtual asio::awaitable<Result<StreamPtr>> dial(Endpoint to) = 0;
+
+  /// The same where nothing need be waited for, as on a tunnel that is up; else null.
+  virtual StreamPtr dial_at_once([[maybe_unused]] const Endpoint& to) { return nullptr; }
 };
 
 }  // namespace surang

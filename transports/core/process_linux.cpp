@@ -9,7 +9,7 @@
 // connection is often empty, which is cheap only from the thread's cache.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "lg_tcache_max:17";
+const char* malloc_conf = "lg_tcache_max:17,lg_tcache_nslots_mul:3,tcache_nslots_small_max:800,tcache_gc_incr_bytes:1048576";
 }
 
 namespace surang {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
@@ -12,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "transports/core/alarm.hpp"
 #include "transports/core/buffer.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/wakeup.hpp"
@@ -26,8 +26,8 @@ constexpr int kTicksPerLimit = 8;  // of the shorter limit; so idleness is notic
 // The second direction mostly ends right after the first, before anything beside it is worth watching.
 constexpr std::chrono::milliseconds kWorthWatching{20};
 
-// One relay. Shared with the watch's handler, which may run once more after the relay has ended.
-struct Relay {
+// One relay.
+struct Relay : std::enable_shared_from_this<Relay> {
   Relay(Stream& first, Stream& second, const RelayOptions& o)
       : a(first), b(second), options(o), watch(first.executor()), tasks(first.executor()) {}
 
@@ -48,7 +48,7 @@ struct Relay {
   Stream& a;
   Stream& b;
   RelayOptions options;
-  asio::steady_timer watch;
+  Alarm watch;
   TaskGroup tasks;
   Wakeup ended;                                // a direction has
   std::uint64_t moved = 0, moved_at_tick = 0;  // bytes, both ways
@@ -88,19 +88,15 @@ struct Way {
   bool splice = true;  // until it turns out not to work here
 };
 
-// A timer that wakes this seldom costs nothing while bytes flow, and none of them touches it.
-void watch_over(const std::shared_ptr<Relay>& relay) {
-  const auto& options = relay->options;
+// An alarm that rings this seldom costs nothing while bytes flow, and none of them touches it.
+void watch_over(Relay& relay) {
+  const auto& options = relay.options;
   const std::chrono::steady_clock::duration shorter = std::min(options.idle_limit, options.half_open_limit);
-  relay->watch.expires_after(shorter / kTicksPerLimit);
-  relay->watch.async_wait([relay](error_code ec) {
-    if (ec || relay->over) return;
+  relay.watch.set(shorter / kTicksPerLimit, [&relay] {
     const auto now = std::chrono::steady_clock::now();
-    if (std::exchange(relay->moved_at_tick, relay->moved) != relay->moved) relay->quiet_since = now;
-    const auto limit =
-        relay->directions_ended > 0 ? relay->options.half_open_limit : relay->options.idle_limit;
-    if (now - relay->quiet_since >= limit)
-      return relay->end(RelayEnd::idle, make_error_code(Errc::timed_out));
+    if (std::exchange(relay.moved_at_tick, relay.moved) != relay.moved) relay.quiet_since = now;
+    const auto limit = relay.directions_ended > 0 ? relay.options.half_open_limit : relay.options.idle_limit;
+    if (now - relay.quiet_since >= limit) return relay.end(RelayEnd::idle, make_error_code(Errc::timed_out));
     watch_over(relay);
   });
 }
@@ -119,11 +115,9 @@ void direction_ended(const std::shared_ptr<Relay>& relay, bool forth) {
   if (++relay->directions_ended == 2) return;
   relay->quiet_since = std::chrono::steady_clock::now();  // the other limit holds from now
   if (relay->over || !(forth ? relay->told_b : relay->told_a)) return;
-  relay->watch.expires_after(kWorthWatching);
-  relay->watch.async_wait([relay, forth](error_code ec) {
-    if (ec || relay->over) return;
-    relay->tasks.spawn(watch_broken(relay, forth));
-    watch_over(relay);
+  relay->watch.set(kWorthWatching, [&r = *relay, forth] {
+    r.tasks.spawn(watch_broken(r.shared_from_this(), forth));
+    watch_over(r);
   });
 }
 
@@ -169,7 +163,12 @@ asio::awaitable<void> pump(std::shared_ptr<Relay> relay, bool forth) {
       ScratchBuffer scratch;
       n = way.from.try_read(scratch.all());
       if (n && *n > 0) {
-        const auto written = co_await way.to.write_all(asio::buffer(scratch.data(), *n));
+        Result<void> written;
+        const auto rest = way.to.try_write(asio::buffer(scratch.data(), *n));
+        if (!rest)
+          written = rest.error();
+        else if (rest->size() > 0)
+          written = co_await way.to.write_all(*rest);
         if (written)
           way.moved(*n);
         else
@@ -214,7 +213,7 @@ asio::awaitable<void> until_both_ended(std::shared_ptr<Relay> relay) {
 
 asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) {
   const auto state = std::make_shared<Relay>(a, b, options);
-  watch_over(state);
+  watch_over(*state);
   state->tasks.spawn(pump(state, true));
   std::exception_ptr failure;
   try {
@@ -224,11 +223,13 @@ asio::awaitable<RelayOutcome> relay(Stream& a, Stream& b, RelayOptions options) 
     failure = std::current_exception();
   }
   state->close(failure != nullptr, failure != nullptr);
-  state->tasks.cancel();
-  const bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await asio::this_coro::throw_if_cancelled(false);
-  co_await state->tasks.join();
-  co_await asio::this_coro::throw_if_cancelled(throws);
+  if (state->tasks.size() > 0) {
+    state->tasks.cancel();
+    const bool throws = co_await asio::this_coro::throw_if_cancelled();
+    co_await asio::this_coro::throw_if_cancelled(false);
+    co_await state->tasks.join();
+    co_await asio::this_coro::throw_if_cancelled(throws);
+  }
   if (failure) std::rethrow_exception(failure);
   co_return state->outcome;
 }

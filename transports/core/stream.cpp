@@ -6,8 +6,8 @@
 
 namespace surang {
 
-asio::awaitable<Result<void>> Stream::wait_readable_for(std::chrono::steady_clock::duration limit) {
-  return with_timeout(limit, wait_readable());
+Result<asio::const_buffer> Stream::try_write(asio::const_buffer from) {
+  return from;
 }
 
 asio::awaitable<Result<void>> Stream::wait_writable() {
@@ -24,6 +24,11 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(asio::mutable_buffer into
     if (n || n.error() != Errc::would_block) co_return n;
     if (auto ready = co_await wait_readable(); !ready) co_return ready.error();
   }
+}
+
+asio::awaitable<Result<std::size_t>> Stream::read_some_for(asio::mutable_buffer into,
+                                                           std::chrono::steady_clock::duration limit) {
+  return with_timeout(limit, read_some(into));
 }
 
 asio::awaitable<Result<void>> Stream::read_exactly(asio::mutable_buffer into) {

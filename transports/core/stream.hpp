@@ -29,8 +29,8 @@ class Stream {
   /// Holds no buffer meanwhile, so an idle stream costs no memory. One waiter at a time.
   virtual asio::awaitable<Result<void>> wait_readable() = 0;
 
-  /// The same for at most `limit`; Errc::timed_out after that.
-  virtual asio::awaitable<Result<void>> wait_readable_for(std::chrono::steady_clock::duration limit);
+  /// Writes what goes without waiting, mostly all of it, and gives what is left for write_all. Not beside one.
+  virtual Result<asio::const_buffer> try_write(asio::const_buffer from);
 
   /// Writes all of `from`, which stays the caller's until the operation ends. One writer at a time.
   virtual asio::awaitable<Result<void>> write_all(asio::const_buffer from) = 0;
@@ -57,7 +57,11 @@ class Stream {
   virtual asio::awaitable<Result<void>> wait_broken();
 
   /// At least one byte, or 0 at the end; try_read and wait_readable in one.
-  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into);
+  virtual asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into);
+
+  /// The same within `limit`; Errc::timed_out after that.
+  virtual asio::awaitable<Result<std::size_t>> read_some_for(asio::mutable_buffer into,
+                                                             std::chrono::steady_clock::duration limit);
 
   /// Fills all of `into`; Errc::truncated when the peer ends first.
   asio::awaitable<Result<void>> read_exactly(asio::mutable_buffer into);

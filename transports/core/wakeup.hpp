@@ -1,19 +1,20 @@
-// Lets coroutines of one executor wait for "something changed". Cheaper than a timer used for the same: no
+// Lets coroutines of one io_context wait for "something changed". Cheaper than a timer used for the same: no
 // timer queue, and nothing to look up or allocate while nobody waits. Waiters look again at their condition
 // when woken.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/intrusive/list.hpp>
 #include <boost/system/error_code.hpp>
 #include <utility>
@@ -21,13 +22,15 @@
 namespace surang {
 
 class Wakeup {
+  using Executor = boost::asio::io_context::executor_type;  // what every executor here stands for, without its costs
+
   template <class Token>
   auto start(boost::asio::any_io_executor executor, Token token) {
     namespace asio = boost::asio;
     return asio::async_initiate<Token, void(boost::system::error_code)>(
         [this](auto handler, asio::any_io_executor ex) {
           if (!registry_) registry_ = &asio::use_service<Registry>(asio::query(ex, asio::execution::context));
-          auto* op = new Waiting<decltype(handler)>(std::move(handler), std::move(ex));
+          auto* op = new Waiting<decltype(handler)>(std::move(handler), registry_->executor());
           registry_->add(*op);
           waiting_.push_back(*op);
           auto slot = asio::get_associated_cancellation_slot(op->handler);
@@ -54,14 +57,13 @@ class Wakeup {
   }
 
   /// Until the next notify(). Throws operation_aborted when the coroutine is cancelled.
-  boost::asio::awaitable<void> wait(boost::asio::any_io_executor executor) {
-    return start(std::move(executor), boost::asio::use_awaitable);
+  auto wait(boost::asio::any_io_executor executor) {
+    return start(std::move(executor), boost::asio::deferred);
   }
 
   /// The same without a throw, for a coroutine that ends then: whether it was woken and not cancelled.
   boost::asio::awaitable<bool> wait_unless_cancelled(boost::asio::any_io_executor executor) {
-    boost::system::error_code ec;
-    co_await start(std::move(executor), boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+    const auto [ec] = co_await start(std::move(executor), boost::asio::as_tuple(boost::asio::deferred));
     co_return !ec;
   }
 
@@ -76,10 +78,10 @@ class Wakeup {
   // Knows who waits in an io_context, so that they go with it like everything else that is pending there.
   class Registry : public boost::asio::execution_context::service {
    public:
-    using key_type = Registry;
     static boost::asio::execution_context::id id;
     explicit Registry(boost::asio::execution_context& context) : service(context) {}
     void add(Op& op) { ops_.push_back(op); }
+    Executor executor() { return static_cast<boost::asio::io_context&>(context()).get_executor(); }
 
    private:
     void shutdown() override;
@@ -89,19 +91,17 @@ class Wakeup {
 
   template <class Handler>
   struct Waiting final : Op {
-    Waiting(Handler h, boost::asio::any_io_executor ex)
-        : handler(std::move(h)), executor(std::move(ex)), work(executor) {}
+    Waiting(Handler h, Executor ex) : handler(std::move(h)), work(ex) {}
     Handler handler;
-    boost::asio::any_io_executor executor;
-    boost::asio::executor_work_guard<boost::asio::any_io_executor> work;  // run() must not return meanwhile
+    boost::asio::executor_work_guard<Executor> work;  // run() must not return meanwhile
 
     void complete(boost::system::error_code ec) noexcept override {
       auto slot = boost::asio::get_associated_cancellation_slot(handler);
       if (slot.is_connected()) slot.clear();
       Handler h = std::move(handler);
-      const boost::asio::any_io_executor ex = std::move(executor);
+      const auto guard = std::move(work);
       delete this;
-      boost::asio::post(ex, [h = std::move(h), ec]() mutable { std::move(h)(ec); });
+      boost::asio::post(guard.get_executor(), [h = std::move(h), ec]() mutable { std::move(h)(ec); });
     }
   };
 

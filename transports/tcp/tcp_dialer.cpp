@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <boost/asio/error.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/system/system_error.hpp>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "transports/core/alarm.hpp"
+#include "transports/core/wakeup.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 
 namespace surang {
@@ -44,7 +42,7 @@ struct Attempt {
 
 // Shared by the racing coroutine and the connects under way, which may end after it.
 struct Race {
-  explicit Race(asio::any_io_executor e) : executor(e), news(e) {}
+  explicit Race(asio::any_io_executor e) : executor(e), limit(e) {}
 
   void settle(Attempt& attempt, error_code result) {
     attempt.result = result;
@@ -55,7 +53,7 @@ struct Race {
       error_code ignored;
       attempt.socket.close(ignored);  // a name may have many dead addresses
     }
-    news.cancel();
+    news.notify();
   }
 
   // Ends what is still under way; `why` goes to its evidence.
@@ -68,7 +66,8 @@ struct Race {
   }
 
   asio::any_io_executor executor;
-  asio::steady_timer news;  // cancelled when an attempt ended
+  Wakeup news;  // an attempt has ended
+  Alarm limit;
   std::vector<std::unique_ptr<Attempt>> attempts;
   std::size_t under_way = 0, failures = 0;
   Attempt* winner = nullptr;
@@ -140,11 +139,9 @@ asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::addr
       continue;
     }
     if (race->under_way == 0) break;
-    race->news.expires_at(next < addresses.size() ? std::min(deadline, next_start) : deadline);
-    error_code ignored;
-    co_await race->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
+    race->limit.set(next < addresses.size() ? std::min(deadline, next_start) : deadline,
+                    [&news = race->news] { news.notify(); });
+    co_await race->news.wait(race->executor);
   }
   race->stop(race->winner ? error_code(asio::error::operation_aborted) : make_error_code(Errc::timed_out));
   if (attempts)

@@ -1,14 +1,13 @@
 #include "transports/tcp/tcp_stream.hpp"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/parallel_group.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "transports/core/alarm.hpp"
 #include "transports/tcp/congestion.hpp"
 
 namespace surang {
@@ -42,36 +41,59 @@ class TcpStream final : public Stream {
   }
 
   asio::awaitable<Result<void>> wait_readable() override { return wait(tcp::socket::wait_read); }
-  // Without a coroutine of its own for the wait, as with_timeout would make it.
-  asio::awaitable<Result<void>> wait_readable_for(std::chrono::steady_clock::duration limit) override {
+  asio::awaitable<Result<void>> wait_writable() override { return wait(tcp::socket::wait_write); }
+
+  // In one operation, which spares the kernel being told each time what is waited for. Asio may wait for ever for what
+  // comes after an end or an error.
+  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override {
     if (fd_ < 0) co_return make_error_code(Errc::closed);
-    asio::steady_timer timer(socket_.get_executor(), limit);
-    const auto [order, ec, late] =
-        co_await asio::experimental::make_parallel_group(
-            socket_.async_wait(tcp::socket::wait_read, asio::deferred), timer.async_wait(asio::deferred))
-            .async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-    if (!ec) co_return Result<void>{};
-    if (order[0] == 1 && !late) co_return make_error_code(Errc::timed_out);
-    co_return co_await failed_wait(ec);
+    if (over_ || into.size() == 0) co_return try_read(into);
+    for (;;) {
+      const auto [ec, n] = co_await socket_.async_read_some(into, asio::as_tuple(asio::deferred));
+      if (!ec) co_return n;
+      if (const auto why = co_await ended_by(ec); !why) co_return why.error();
+      if (over_) co_return std::size_t{0};
+    }
   }
 
-  asio::awaitable<Result<void>> wait_writable() override { return wait(tcp::socket::wait_write); }
+  asio::awaitable<Result<std::size_t>> read_some_for(asio::mutable_buffer into,
+                                                     std::chrono::steady_clock::duration limit) override {
+    if (fd_ < 0) co_return make_error_code(Errc::closed);
+    if (over_ || into.size() == 0) co_return try_read(into);
+    bool late = false;
+    Alarm alarm(socket_.get_executor());
+    alarm.set(limit, [this, &late] {
+      late = true;
+      error_code ignored;
+      socket_.cancel(ignored);  // a writer that it wakes goes on waiting
+    });
+    while (!late) {
+      const auto [ec, n] = co_await socket_.async_read_some(into, asio::as_tuple(asio::deferred));
+      if (!ec) co_return n;
+      if (const auto why = co_await ended_by(ec); !why) co_return why.error();
+      if (over_) co_return std::size_t{0};
+    }
+    co_return make_error_code(Errc::timed_out);
+  }
+
+  Result<asio::const_buffer> try_write(asio::const_buffer from) override {
+    if (fd_ < 0) return make_error_code(Errc::closed);
+    error_code ec;
+    const auto n = socket_.write_some(from, ec);
+    if (ec && ec != asio::error::would_block && ec != asio::error::try_again) return ec;
+    note_written(n);
+    return from + n;
+  }
 
   // Sends at once what the kernel takes; waits only for the rest.
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    while (from.size() > 0) {
-      if (fd_ < 0) co_return make_error_code(Errc::closed);
-      error_code ec;
-      const auto n = socket_.write_some(from, ec);
-      from += n;
-      if (!ec) {
-        note_written(n);
-        continue;
-      }
-      if (ec != asio::error::would_block && ec != asio::error::try_again) co_return ec;
+    for (;;) {
+      const auto rest = try_write(from);
+      if (!rest) co_return rest.error();
+      if (rest->size() == 0) co_return Result<void>{};
+      from = *rest;
       if (auto ready = co_await wait(tcp::socket::wait_write); !ready) co_return ready;
     }
-    co_return Result<void>{};
   }
 
   asio::awaitable<Result<void>> shutdown_write() override {
@@ -93,9 +115,8 @@ class TcpStream final : public Stream {
   asio::awaitable<Result<void>> wait_broken() override {
     // Also woken when both directions have ended in order, which is no error.
     if (fd_ < 0) co_return make_error_code(Errc::closed);
-    error_code ec;
     // A cancellation ends it without a throw: whoever waits here waits for nothing else.
-    co_await socket_.async_wait(tcp::socket::wait_error, asio::redirect_error(asio::use_awaitable, ec));
+    auto [ec] = co_await socket_.async_wait(tcp::socket::wait_error, asio::as_tuple(asio::deferred));
     if (ec == asio::error::operation_aborted) co_return Result<void>{};
     asio::detail::socket_option::integer<SOL_SOCKET, SO_ERROR> pending;
     if (fd_ >= 0) socket_.get_option(pending, ec);
@@ -109,16 +130,27 @@ class TcpStream final : public Stream {
  private:
   asio::awaitable<Result<void>> wait(tcp::socket::wait_type what) {
     if (fd_ < 0) co_return make_error_code(Errc::closed);
-    error_code ec;
-    co_await socket_.async_wait(what, asio::redirect_error(asio::use_awaitable, ec));
+    const auto [ec] = co_await socket_.async_wait(what, asio::as_tuple(asio::deferred));
     if (!ec) co_return Result<void>{};
-    co_return co_await failed_wait(ec);
+    co_return co_await ended_by(ec);
   }
 
-  asio::awaitable<Result<void>> failed_wait(error_code ec) {
-    if (ec != asio::error::operation_aborted) co_return ec;
-    if ((co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none)
-      co_return make_error_code(Errc::closed);
+  // What the end of an operation by `ec` means. No error: the peer has ended its direction (over_), or the operation
+  // was called off and may be begun again.
+  asio::awaitable<Result<void>> ended_by(error_code ec) {
+    if (ec == asio::error::eof) {
+      over_ = true;
+      co_return Result<void>{};
+    }
+    if (ec != asio::error::operation_aborted) {
+      over_ = true;
+      co_return ec;
+    }
+    const auto state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() == asio::cancellation_type::none) {
+      if (fd_ < 0) co_return make_error_code(Errc::closed);
+      co_return Result<void>{};
+    }
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     if (throws) throw boost::system::system_error(ec);
     co_return ec;
@@ -135,6 +167,7 @@ class TcpStream final : public Stream {
 
   tcp::socket socket_;
   int fd_ = -1;            // -1 once closed
+  bool over_ = false;      // nothing more will come
   std::size_t until_bbr_;  // bytes still to be written before BBR is asked for
 };
 

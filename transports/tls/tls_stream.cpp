@@ -123,7 +123,12 @@ class TlsStreamImpl final : public TlsStream {
     Sending sending(*this);
     while (engine_.has_output()) {
       auto records = engine_.take_output();
-      const auto sent = co_await inner_->write_all(asio::buffer(records));
+      Result<void> sent;
+      const auto rest = inner_->try_write(asio::buffer(records));
+      if (!rest)
+        sent = rest.error();
+      else if (rest->size() > 0)
+        sent = co_await inner_->write_all(*rest);
       give_back_wire_buffer(std::move(records));
       if (sent.has_error()) {
         send_error_ = sent.error();

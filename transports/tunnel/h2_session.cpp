@@ -42,8 +42,8 @@ H2Session::H2Session(StreamPtr transport, const H2Options& options, H2Observer* 
       executor_(transport_->executor()),
       tasks_(executor_),
       guard_(options.floods),
-      coalesce_(executor_),
       company_(executor_),
+      coalesce_(executor_),
       watch_(executor_),
       session_window_(options.session_window),
       pads_left_(options.padded_frames),
@@ -97,7 +97,6 @@ void H2Session::open_nghttp2() {
 asio::awaitable<error_code> H2Session::run() {
   tasks_.spawn(read_loop());
   tasks_.spawn(write_loop());
-  tasks_.spawn(company_loop());
   tasks_.spawn(watch_loop());
   std::exception_ptr failure;
   try {
@@ -222,13 +221,8 @@ asio::awaitable<void> H2Session::write_loop() {
 
 // Ends of streams and bare answers of 200 come in numbers, and nobody waits for one: together they cost one
 // record and one packet.
-asio::awaitable<void> H2Session::company_loop() {
-  for (;;) {
-    co_await company_wanted_.wait(executor_);
-    company_.expires_after(kCompany);
-    co_await wait_on(company_);
-    kick();
-  }
+void H2Session::nudge() noexcept {
+  if (!company_.is_set()) company_.set(kCompany, [this] { kick(); });
 }
 
 // A connection that is closed while the peer's bytes are unread is reset, and the reset overtakes what we
@@ -251,6 +245,7 @@ void H2Session::finish(error_code why) noexcept {
   for (auto& stream : streams_) stream.fail(of_streams);
   transport_->close(why.failed());
   watch_.cancel();
+  company_.cancel();
   coalesce_.cancel();
   write_wanted_.notify();
   pong_.notify();

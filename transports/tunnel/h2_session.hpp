@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "transports/core/alarm.hpp"
 #include "transports/core/stream.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/wakeup.hpp"
@@ -116,14 +117,13 @@ class H2Session {
   void open_nghttp2();
   asio::awaitable<void> read_loop();
   asio::awaitable<void> write_loop();
-  asio::awaitable<void> company_loop();
   asio::awaitable<void> watch_loop();
   asio::awaitable<void> say_farewell();
   bool take_input(std::span<const std::uint8_t> bytes);  // false: finished
   void hand_over_requests();
   void finish(error_code why) noexcept;
   void kick() noexcept { write_wanted_.notify(); }
-  void nudge() noexcept { company_wanted_.notify(); }  // a kick for what may wait a moment for company
+  void nudge() noexcept;  // a kick for what may wait a moment for company
   void end_if_drained();
   void end_if_given_up();
   bool leaving() const noexcept { return leaving_ != Clock::time_point{}; }
@@ -163,8 +163,9 @@ class H2Session {
   Header header_;
   FloodGuard guard_;
   Batch* batch_ = nullptr;  // while the writer fills one
-  Wakeup write_wanted_, company_wanted_, finished_signal_, pong_;
-  asio::steady_timer coalesce_, company_, watch_;
+  Wakeup write_wanted_, finished_signal_, pong_;
+  Alarm company_;
+  asio::steady_timer coalesce_, watch_;
   std::size_t active_ = 0;  // streams that nghttp2 knows
   std::size_t unread_ = 0, unconsumed_ = 0;
   std::int32_t last_reset_ = 0;

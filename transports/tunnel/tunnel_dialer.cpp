@@ -134,14 +134,15 @@ TunnelDialer::~TunnelDialer() {
   impl_->state->closed = true;
 }
 
-asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
+StreamPtr TunnelDialer::dial_at_once(const Endpoint& to) {
   auto* session = impl_->ready();
-  if (!session) {
-    const auto got = co_await impl_->session();
-    if (!got) co_return got.error();
-    session = *got;
-  }
-  co_return session->connect(to.to_string());
+  return session ? session->connect(to.to_string()) : nullptr;
+}
+
+asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
+  const auto session = co_await impl_->session();
+  if (!session) co_return session.error();
+  co_return (*session)->connect(to.to_string());
 }
 
 asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chrono::milliseconds limit) {

@@ -38,6 +38,7 @@ class TunnelDialer : public Dialer {
   /// is new. The bridge's refusal shows on the Stream as Errc::destination_*; a dead bridge as Errc::no_route
   /// or timed_out.
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
+  StreamPtr dial_at_once(const Endpoint& to) override;
 
   /// Makes or checks the session: a PING answered within `limit`, or the reason why not.
   asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit);

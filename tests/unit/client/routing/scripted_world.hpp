@@ -64,6 +64,7 @@ class World {
   asio::awaitable<void> close();
 
  private:
+  NetworkIdentity identity_;
   struct ScriptedNames;
   struct ScriptedConnector;
   class ScriptedTunnel : public Dialer {

@@ -195,7 +195,7 @@ RouterParts World::parts() {
   RouterParts p;
   p.names = std::make_unique<ScriptedNames>(*this);
   p.connector = std::make_unique<ScriptedConnector>(*this);
-  p.network = [this] { return NetworkIdentity{network, link}; };
+  p.network = [this]() -> const NetworkIdentity& { return identity_ = {network, link}; };
   p.heard = [this](const Stream&) { return heard; };
   p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
   return p;

@@ -4,7 +4,10 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <boost/asio/error.hpp>
+#include <optional>
+#include <string>
 
 #include "tests/support/run.hpp"
 #include "tests/unit/transports/tcp/loopback.hpp"
@@ -62,32 +65,66 @@ std::string congestion_control(int socket) {
   return name;
 }
 
-asio::awaitable<void> wait_for(Stream& stream, std::chrono::milliseconds limit, error_code& error) {
-  error = (co_await stream.wait_readable_for(limit)).error();
+asio::awaitable<void> read_for(Stream& stream, std::chrono::milliseconds limit, error_code& error) {
+  std::array<char, 16> block;
+  error = (co_await stream.read_some_for(asio::buffer(block), limit)).error();
+}
+
+asio::awaitable<void> write_noting(Stream& stream, const std::string& text, std::optional<Result<void>>& result) {
+  result = co_await stream.write_all(asio::buffer(text));
 }
 
 }  // namespace
 
-TEST_CASE("a bounded wait ends with bytes, with its limit, when closed, or when cancelled") {
+TEST_CASE("a bounded read ends with bytes, the end, its limit, when closed, or when cancelled") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     auto [a, b] = test::tcp_pair(io);
-    CHECK((co_await b->wait_readable_for(1ms)).error() == Errc::timed_out);
+    std::array<char, 16> block;
+    const auto into = asio::buffer(block);
+    CHECK((co_await b->read_some_for(into, 1ms)).error() == Errc::timed_out);
     co_await write_text(*a, "x");
-    CHECK((co_await b->wait_readable_for(10s)).has_value());
+    CHECK((co_await b->read_some_for(into, 10s)).value() == 1);
+    CHECK((co_await b->read_some_for(into, 1ms)).error() == Errc::timed_out);
     error_code ended, untouched;
     TaskGroup group(io.get_executor());
-    group.spawn(wait_for(*a, 10s, ended));
+    group.spawn(read_for(*a, 10s, ended));
     co_await test::sleep_for(1ms);
     a->close();
     co_await group.join();
     CHECK(ended == Errc::closed);
-    CHECK((co_await a->wait_readable_for(10s)).error() == Errc::closed);
+    CHECK((co_await a->read_some_for(into, 10s)).error() == Errc::closed);
+    CHECK((co_await b->read_some_for(into, 10s)).value() == 0);
+    CHECK((co_await b->read_some_for(into, 10s)).value() == 0);  // and it stays the end
+    CHECK((co_await b->read_some(into)).value() == 0);
+    auto [e, f] = test::tcp_pair(io);
+    e->close(true);
+    CHECK((co_await f->read_some_for(into, 10s)).error() == asio::error::connection_reset);
+    CHECK((co_await f->read_some_for(into, 10s)).value() == 0);
     auto [c, d] = test::tcp_pair(io);
-    group.spawn(wait_for(*c, 10s, untouched));
+    group.spawn(read_for(*c, 10s, untouched));
     co_await test::sleep_for(1ms);
     group.cancel();
     co_await group.join();
     CHECK(!untouched);  // it threw
+  });
+}
+
+TEST_CASE("a read whose time is up leaves a write under way alone") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto [a, b] = test::tcp_pair(io);
+    const std::string much(16 << 20, 'm');
+    std::optional<Result<void>> written;
+    TaskGroup group(io.get_executor());
+    group.spawn(write_noting(*a, much, written));
+    co_await test::sleep_for(1ms);
+    std::array<char, 16> block;
+    CHECK((co_await a->read_some_for(asio::buffer(block), 1ms)).error() == Errc::timed_out);
+    CHECK(!written);
+    std::string got(much.size(), '-');
+    CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
+    CHECK(got == much);
+    co_await group.join();
+    CHECK(written.value().has_value());
   });
 }
 

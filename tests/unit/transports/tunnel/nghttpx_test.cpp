@@ -74,9 +74,10 @@ asio::awaitable<std::string> read_head(Stream& stream) {
 // A plain HTTP/1.1 CONNECT proxy in front of an echo; nghttpx keeps its connection for the next request.
 asio::awaitable<void> old_proxy(StreamPtr stream, std::string& asked) {
   for (;;) {
-    asked = co_await read_head(*stream);
-    if (asked.empty()) co_return;
-    const bool good = asked.starts_with("CONNECT echo.test");
+    const auto head = co_await read_head(*stream);
+    if (head.empty()) co_return;
+    asked += head;
+    const bool good = head.starts_with("CONNECT echo.test");
     const std::string answer =
         good ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 502 No\r\ncontent-length: 0\r\n\r\n";
     if (!co_await stream->write_all(asio::buffer(answer))) co_return;
@@ -155,7 +156,7 @@ TEST_CASE("the dialer tunnels through nghttpx") {
       auto stream = co_await dialer.dial(Endpoint("echo.test", 443));
       REQUIRE(stream.has_value());
       co_await echo_text(**stream, 3'000'000);
-      CHECK(asked.starts_with("CONNECT echo.test:443 HTTP/1.1\r\n"));
+      CHECK(asked.find("CONNECT echo.test:443 HTTP/1.1\r\n") != asked.npos);
       auto refused = co_await dialer.dial(Endpoint("other.test", 443));
       REQUIRE(refused.has_value());
       char byte;

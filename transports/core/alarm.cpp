@@ -1,0 +1,90 @@
+#include "transports/core/alarm.hpp"
+
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/set.hpp>
+#include <optional>
+#include <utility>
+
+namespace surang {
+
+namespace asio = boost::asio;
+
+// The alarms of one io_context by time, and the timer that wakes for the first of them. Removing the first
+// leaves the timer as it is: it then wakes once for nothing, which costs less than setting it each time.
+class Alarm::Clockwork : public asio::execution_context::service {
+ public:
+  static asio::execution_context::id id;
+  explicit Clockwork(asio::execution_context& context) : service(context) {}
+
+  void add(Alarm& alarm) {
+    alarms_.insert(alarm);
+    if (alarm.when_ < wakes_at_) wake_at(alarm.when_, alarm.executor_);
+  }
+
+  void remove(Alarm& alarm) noexcept {
+    alarms_.erase(alarms_.iterator_to(alarm));
+    // Nothing else may keep the context running.
+    if (alarms_.empty() && std::exchange(wakes_at_, kNever) != kNever) timer_->cancel();
+  }
+
+ private:
+  static constexpr auto kNever = Clock::time_point::max();
+  struct ByTime {
+    bool operator()(const Alarm& a, const Alarm& b) const noexcept { return a.when_ < b.when_; }
+  };
+
+  void wake_at(Clock::time_point when, const asio::any_io_executor& executor) {
+    wakes_at_ = when;
+    if (!timer_) timer_.emplace(executor);
+    timer_->expires_at(when);
+    timer_->async_wait([this](const boost::system::error_code& ec) {
+      if (!ec) ring();
+    });
+  }
+
+  void ring() {
+    wakes_at_ = kNever;
+    const auto now = Clock::now();
+    while (!alarms_.empty() && alarms_.begin()->when_ <= now) {
+      Alarm& due = *alarms_.begin();
+      alarms_.erase(alarms_.begin());
+      const auto call = std::exchange(due.ring_, {});
+      call();
+    }
+    if (alarms_.empty()) return;
+    const auto& next = *alarms_.begin();
+    if (next.when_ < wakes_at_) wake_at(next.when_, next.executor_);
+  }
+
+  void shutdown() override {
+    alarms_.clear();  // what is left ends with the context and rings no more
+    timer_.reset();
+  }
+
+  using Member = boost::intrusive::member_hook<Alarm, boost::intrusive::set_member_hook<>, &Alarm::hook_>;
+  boost::intrusive::multiset<Alarm, Member, boost::intrusive::compare<ByTime>,
+                             boost::intrusive::constant_time_size<false>>
+      alarms_;
+  std::optional<asio::steady_timer> timer_;
+  Clock::time_point wakes_at_ = kNever;
+};
+
+asio::execution_context::id Alarm::Clockwork::id;
+
+Alarm::Alarm(asio::any_io_executor executor)
+    : executor_(std::move(executor)),
+      clockwork_(&asio::use_service<Clockwork>(asio::query(executor_, asio::execution::context))) {}
+
+void Alarm::set(Clock::time_point when, std::function<void()> ring) {
+  cancel();
+  when_ = when;
+  ring_ = std::move(ring);
+  clockwork_->add(*this);
+}
+
+void Alarm::cancel() noexcept {
+  if (is_set()) clockwork_->remove(*this);
+}
+
+}  // namespace surang
