@@ -13,7 +13,7 @@ namespace surang::client {
 namespace {
 
 constexpr std::size_t kMostAhead = 64 * 1024;
-constexpr std::size_t kMostlyAll = 2048;  // of a request's head or a ClientHello
+constexpr std::size_t kMostlyAll = 4096;  // of a request's head or a ClientHello
 constexpr std::chrono::seconds kLinger{2};
 
 // What is there, appended to `input`. The memory is given back before anybody waits.
@@ -55,7 +55,6 @@ asio::awaitable<Result<std::size_t>> Browser::read_more(std::chrono::steady_cloc
   if (!n) co_return n;
   ended = *n == 0;
   input.append(block.data(), *n);
-  if (*n == block.size()) (void)read_now(*stream, input);  // if there is an end instead, it stays to be read
   co_return n;
 }
 

@@ -297,7 +297,7 @@ StreamPtr BridgePool::dial_at_once(const Endpoint& to) {
 
   s->leave_old_network();
   if (!s->up()) return nullptr;
-  const LanePtr& lane = s->preferred;
+  const LanePtr lane = s->preferred;
   if (s->last_use - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
     s->tasks.spawn(State::verify(s, lane));
   return lane->tunnel.dial_at_once(to);
@@ -308,10 +308,6 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
   if (auto stream = dial_at_once(to)) co_return stream;
   if (s->lanes.empty()) co_return make_error_code(Errc::no_route);
   const LanePtr lane = s->preferred;
-  if (s->up()) {
-    auto stream = co_await lane->tunnel.dial(to);
-    if (stream) co_return stream;
-  }
   State::start_search(s);
   // The likeliest lane is spoken to at once, so that the CONNECT rides in the first flight of the new
   // session; and with no other lane to wait for, so does what the browser said first.

@@ -69,10 +69,7 @@ class Runner {
  public:
   Runner(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
          std::function<void()> changed)
-      : tools_(tools),
-        order_(std::move(order)),
-        a_(std::move(attempt)),
-        changed_(std::move(changed)) {
+      : tools_(tools), order_(std::move(order)), a_(std::move(attempt)), changed_(std::move(changed)) {
     a_->flight_size = order_.flight->bytes.size();
     a_->flight_kind = order_.flight->kind;
   }
@@ -148,7 +145,8 @@ class Runner {
     if (!look_->result) {
       error_code ignored;
       const auto behind = had_head_start_ ? a_->view.rtt : Clock::duration::zero();
-      look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt) + behind);
+      look_->news.expires_after(std::max<Clock::duration>(std::chrono::milliseconds(100), a_->view.rtt) +
+                                behind);
       co_await look_->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
       const auto state = co_await asio::this_coro::cancellation_state;
       if (state.cancelled() != asio::cancellation_type::none)
@@ -276,7 +274,8 @@ class Runner {
       return fail(site ? Signal::site_down : tunnel_failure(error),
                   error ? error : error_code(asio::error::connection_reset));
     }
-    const auto signal = answer_failure(order_.flight->kind, error, Clock::now() - connected_at_, a_->view.rtt);
+    const auto signal =
+        answer_failure(order_.flight->kind, error, Clock::now() - connected_at_, a_->view.rtt);
     fail(signal, error ? error : error_code(asio::error::connection_reset));
   }
 
@@ -312,8 +311,8 @@ std::string Attempt::tried_address() const {
   return addresses.empty() ? std::string() : addresses.front().to_string();
 }
 
-asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
-                                  std::function<void()> changed) {
+asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order,
+                                  std::shared_ptr<Attempt> attempt, std::function<void()> changed) {
   Runner runner(tools, std::move(order), std::move(attempt), std::move(changed));
   co_await runner.run();
 }

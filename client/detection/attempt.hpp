@@ -87,9 +87,9 @@ struct Attempt {
   std::string tried_address() const;
 };
 
-/// Runs `order` into `attempt`; calls `changed`, which may be empty, after every step. Ends with an outcome other than
-/// pending. `tools` stay the caller's until then.
-asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order, std::shared_ptr<Attempt> attempt,
-                                  std::function<void()> changed);
+/// Runs `order` into `attempt`; calls `changed`, which may be empty, after every step. Ends with an outcome
+/// other than pending. `tools` stay the caller's until then.
+asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order,
+                                  std::shared_ptr<Attempt> attempt, std::function<void()> changed);
 
 }  // namespace surang::client

@@ -29,11 +29,11 @@ UnixSeconds unix_now() {
 }
 
 Learner::Learner(VerdictStore& store, std::chrono::seconds first_expiry,
-                 std::function<const NetworkIdentity&()> network)
+                 std::function<const NetworkIdentity*()> network)
     : store_(store), first_expiry_(first_expiry), read_network_(std::move(network)) {}
 
 const std::string& Learner::network() {
-  const auto& now = read_network_();
+  const auto& now = *read_network_();
   if (now.id != network_) {
     if (network_.empty() || now.provisional != network_) {
       health_.forget();

@@ -20,7 +20,8 @@ UnixSeconds unix_now();
 class Learner {
  public:
   /// `store` must outlive it.
-  Learner(VerdictStore& store, std::chrono::seconds first_expiry, std::function<const NetworkIdentity&()> network);
+  Learner(VerdictStore& store, std::chrono::seconds first_expiry,
+          std::function<const NetworkIdentity*()> network);
 
   /// The network now; forgets its health when it changed.
   const std::string& network();
@@ -67,7 +68,7 @@ class Learner {
 
   VerdictStore& store_;
   std::chrono::seconds first_expiry_;
-  std::function<const NetworkIdentity&()> read_network_;
+  std::function<const NetworkIdentity*()> read_network_;
   std::string network_, provisional_;
   NetworkHealth health_;
   Clock::duration least_rtt_{};

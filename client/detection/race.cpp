@@ -37,7 +37,8 @@ AttemptOrder Race::enter(std::size_t index) {
 
 void Race::start(std::size_t index) {
   auto order = enter(index);
-  group_.spawn(run_attempt(tools_, std::move(order), attempts_.back(), [changed = changed_] { changed->notify(); }));
+  group_.spawn(
+      run_attempt(tools_, std::move(order), attempts_.back(), [changed = changed_] { changed->notify(); }));
 }
 
 asio::awaitable<void> Race::changed_or(Clock::time_point until) {
@@ -61,12 +62,19 @@ asio::awaitable<std::shared_ptr<Attempt>> Race::still_served() {
   co_return direct;
 }
 
-// With nothing to wait for or to compare, it needs neither a limit nor a task of its own.
+// With nothing to compare it with, it needs no task of its own.
 asio::awaitable<std::shared_ptr<Attempt>> Race::by_open_tunnel(StreamPtr stream) {
   auto order = enter(0);
   order.opened = std::move(stream);
   const auto attempt = attempts_.back();
+  bool late = false;
+  Alarm budget(executor_);
+  budget.set(limits_.budget, [&late, a = attempt.get()] {
+    late = true;
+    if (a->stream) a->stream->close(true);
+  });
   co_await run_attempt(tools_, std::move(order), attempt, {});
+  if (late) attempt->error = make_error_code(Errc::timed_out);
   if (attempt->failed()) co_return nullptr;
   co_return attempt;
 }

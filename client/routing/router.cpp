@@ -43,8 +43,8 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
   RouterParts parts;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
-  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)]() -> const NetworkIdentity& {
-    return watch->current();
+  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
+    return &watch->current();
   };
   parts.is_local = is_local_endpoint;
   parts.heard = [](const Stream& stream) {

@@ -20,7 +20,7 @@ namespace surang::client {
 struct RouterParts {
   std::unique_ptr<Names> names;
   std::unique_ptr<Connector> connector;
-  std::function<const NetworkIdentity&()> network;
+  std::function<const NetworkIdentity*()> network;  ///< never null; what it gives holds until the next call
   std::function<bool(const Endpoint&)> is_local;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;

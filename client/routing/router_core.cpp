@@ -1,6 +1,7 @@
 #include "client/routing/router_core.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "client/detection/head_start.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -124,7 +125,8 @@ struct Opening {
 }  // namespace
 
 std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
-  // The name of the site behind a bare address stands in the flight only, and with it what is known of the site.
+  // The name of the site behind a bare address stands in the flight only, and with it what is known of the
+  // site.
   if (to.address()) return nullptr;
   follow_network();
   const auto plan = plan_ways(facts(to, to.host()));
@@ -135,7 +137,8 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
                                                            std::shared_ptr<HeadStart> begun, bool afresh) {
   const auto self = shared_from_this();
-  const Opening counted(*this);
+  std::optional<Opening> counted;
+  if (!afresh) counted.emplace(*this);
   const auto host = host_of(to, first);
   follow_network();
   auto f = facts(to, host);

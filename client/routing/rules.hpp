@@ -47,7 +47,8 @@ class Rules {
     Pattern pattern;
     config::Rule rule;
   };
-  const config::Rule* match(std::string_view host, const std::optional<boost::asio::ip::address>& address) const;
+  const config::Rule* match(std::string_view host,
+                            const std::optional<boost::asio::ip::address>& address) const;
 
   std::vector<Entry> entries_;  // most specific first
 };

@@ -18,14 +18,14 @@ class Alarm::Clockwork : public asio::execution_context::service {
   explicit Clockwork(asio::execution_context& context) : service(context) {}
 
   void add(Alarm& alarm) {
+    if (gone_) return;
     alarms_.insert(alarm);
     if (alarm.when_ < wakes_at_) wake_at(alarm.when_, alarm.executor_);
   }
 
   void remove(Alarm& alarm) noexcept {
     alarms_.erase(alarms_.iterator_to(alarm));
-    // Nothing else may keep the context running.
-    if (alarms_.empty() && std::exchange(wakes_at_, kNever) != kNever) timer_->cancel();
+    rest_if_empty();
   }
 
  private:
@@ -43,7 +43,21 @@ class Alarm::Clockwork : public asio::execution_context::service {
     });
   }
 
+  // Nothing but an alarm may keep the context running.
+  void rest_if_empty() noexcept {
+    if (alarms_.empty() && std::exchange(wakes_at_, kNever) != kNever) timer_->cancel();
+  }
+
   void ring() {
+    struct Rearm {  // the others ring even when a callback breaks its promise and throws
+      Clockwork& self;
+      ~Rearm() {
+        self.rest_if_empty();
+        if (self.alarms_.empty()) return;
+        const auto& next = *self.alarms_.begin();
+        if (next.when_ < self.wakes_at_) self.wake_at(next.when_, next.executor_);
+      }
+    } const rearm{*this};
     wakes_at_ = kNever;
     const auto now = Clock::now();
     while (!alarms_.empty() && alarms_.begin()->when_ <= now) {
@@ -52,13 +66,12 @@ class Alarm::Clockwork : public asio::execution_context::service {
       const auto call = std::exchange(due.ring_, {});
       call();
     }
-    if (alarms_.empty()) return;
-    const auto& next = *alarms_.begin();
-    if (next.when_ < wakes_at_) wake_at(next.when_, next.executor_);
   }
 
+  // What is left ends with the context and rings no more; neither does what is set while that goes down.
   void shutdown() override {
-    alarms_.clear();  // what is left ends with the context and rings no more
+    gone_ = true;
+    alarms_.clear();
     timer_.reset();
   }
 
@@ -68,6 +81,7 @@ class Alarm::Clockwork : public asio::execution_context::service {
       alarms_;
   std::optional<asio::steady_timer> timer_;
   Clock::time_point wakes_at_ = kNever;
+  bool gone_ = false;
 };
 
 asio::execution_context::id Alarm::Clockwork::id;
@@ -85,6 +99,7 @@ void Alarm::set(Clock::time_point when, std::function<void()> ring) {
 
 void Alarm::cancel() noexcept {
   if (is_set()) clockwork_->remove(*this);
+  ring_ = nullptr;
 }
 
 }  // namespace surang

@@ -1,5 +1,5 @@
-// Calls back once at a point in time. For limits that are mostly taken back before they are reached: setting
-// one allocates nothing, since all alarms of an io_context share one timer.
+// Calls back once at a point in time. For limits that are mostly taken back before they are reached: all
+// alarms of an io_context share one timer, so that setting one mostly touches nothing but a tree.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

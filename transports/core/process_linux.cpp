@@ -5,11 +5,14 @@
 #include <csignal>
 #include <utility>
 
-// Read by jemalloc, where that is linked: OpenSSL allocates and frees its read buffer of 66 KB over and over where a
-// connection is often empty, which is cheap only from the thread's cache.
+// Read by jemalloc, where that is linked: OpenSSL allocates and frees its read buffer of 66 KB over and over
+// where a connection is often empty, which is cheap only from the thread's cache. And connections come and go
+// in crowds, each with dozens of small blocks: the cache holds as many as a crowd needs, a few hundred KB a
+// thread.
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "lg_tcache_max:17,lg_tcache_nslots_mul:3,tcache_nslots_small_max:800,tcache_gc_incr_bytes:1048576";
+const char* malloc_conf =
+    "lg_tcache_max:17,lg_tcache_nslots_mul:3,tcache_nslots_small_max:800,tcache_gc_incr_bytes:1048576";
 }
 
 namespace surang {

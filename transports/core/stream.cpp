@@ -28,7 +28,13 @@ asio::awaitable<Result<std::size_t>> Stream::read_some(asio::mutable_buffer into
 
 asio::awaitable<Result<std::size_t>> Stream::read_some_for(asio::mutable_buffer into,
                                                            std::chrono::steady_clock::duration limit) {
-  return with_timeout(limit, read_some(into));
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    auto n = try_read(into);
+    if (n || n.error() != Errc::would_block) co_return n;
+    auto ready = co_await with_timeout(until - std::chrono::steady_clock::now(), wait_readable());
+    if (!ready) co_return ready.error();
+  }
 }
 
 asio::awaitable<Result<void>> Stream::read_exactly(asio::mutable_buffer into) {

@@ -29,7 +29,8 @@ class Stream {
   /// Holds no buffer meanwhile, so an idle stream costs no memory. One waiter at a time.
   virtual asio::awaitable<Result<void>> wait_readable() = 0;
 
-  /// Writes what goes without waiting, mostly all of it, and gives what is left for write_all. Not beside one.
+  /// Writes what goes without waiting, mostly all of it, and gives what is left for write_all. Not beside
+  /// one.
   virtual Result<asio::const_buffer> try_write(asio::const_buffer from);
 
   /// Writes all of `from`, which stays the caller's until the operation ends. One writer at a time.

@@ -22,7 +22,8 @@
 namespace surang {
 
 class Wakeup {
-  using Executor = boost::asio::io_context::executor_type;  // what every executor here stands for, without its costs
+  using Executor =
+      boost::asio::io_context::executor_type;  // what every executor here stands for, without its costs
 
   template <class Token>
   auto start(boost::asio::any_io_executor executor, Token token) {

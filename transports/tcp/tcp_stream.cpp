@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "transports/core/alarm.hpp"
+#include "transports/tcp/completion_error.hpp"
 #include "transports/tcp/congestion.hpp"
 
 namespace surang {
@@ -43,16 +44,16 @@ class TcpStream final : public Stream {
   asio::awaitable<Result<void>> wait_readable() override { return wait(tcp::socket::wait_read); }
   asio::awaitable<Result<void>> wait_writable() override { return wait(tcp::socket::wait_write); }
 
-  // In one operation, which spares the kernel being told each time what is waited for. Asio may wait for ever for what
-  // comes after an end or an error.
+  // In one operation, which spares the kernel being told each time what is waited for. Asio may wait for ever
+  // for what comes after an end or an error.
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override {
     if (fd_ < 0) co_return make_error_code(Errc::closed);
     if (over_ || into.size() == 0) co_return try_read(into);
     for (;;) {
       const auto [ec, n] = co_await socket_.async_read_some(into, asio::as_tuple(asio::deferred));
       if (!ec) co_return n;
-      if (const auto why = co_await ended_by(ec); !why) co_return why.error();
-      if (over_) co_return std::size_t{0};
+      if (ec != asio::error::operation_aborted) co_return ended_by(ec);
+      if (const auto on = co_await called_off(); !on) co_return on.error();
     }
   }
 
@@ -65,13 +66,13 @@ class TcpStream final : public Stream {
     alarm.set(limit, [this, &late] {
       late = true;
       error_code ignored;
-      socket_.cancel(ignored);  // a writer that it wakes goes on waiting
+      socket_.cancel(ignored);  // what else it wakes goes on waiting
     });
     while (!late) {
       const auto [ec, n] = co_await socket_.async_read_some(into, asio::as_tuple(asio::deferred));
       if (!ec) co_return n;
-      if (const auto why = co_await ended_by(ec); !why) co_return why.error();
-      if (over_) co_return std::size_t{0};
+      if (ec != asio::error::operation_aborted) co_return ended_by(ec);
+      if (const auto on = co_await called_off(); !on) co_return on.error();
     }
     co_return make_error_code(Errc::timed_out);
   }
@@ -115,11 +116,17 @@ class TcpStream final : public Stream {
   asio::awaitable<Result<void>> wait_broken() override {
     // Also woken when both directions have ended in order, which is no error.
     if (fd_ < 0) co_return make_error_code(Errc::closed);
-    // A cancellation ends it without a throw: whoever waits here waits for nothing else.
-    auto [ec] = co_await socket_.async_wait(tcp::socket::wait_error, asio::as_tuple(asio::deferred));
-    if (ec == asio::error::operation_aborted) co_return Result<void>{};
+    error_code ec = asio::error::operation_aborted;
+    while (ec == asio::error::operation_aborted) {
+      const auto [woken] =
+          co_await socket_.async_wait(tcp::socket::wait_error, asio::as_tuple(asio::deferred));
+      ec = woken;
+      // A cancellation ends it without a throw: whoever waits here waits for nothing else.
+      const auto state = co_await asio::this_coro::cancellation_state;
+      if (state.cancelled() != asio::cancellation_type::none || fd_ < 0) co_return Result<void>{};
+    }
     asio::detail::socket_option::integer<SOL_SOCKET, SO_ERROR> pending;
-    if (fd_ >= 0) socket_.get_option(pending, ec);
+    socket_.get_option(pending, ec);
     if (!ec && pending.value() != 0) ec.assign(pending.value(), asio::error::get_system_category());
     if (ec) co_return ec;
     co_return Result<void>{};
@@ -132,25 +139,24 @@ class TcpStream final : public Stream {
     if (fd_ < 0) co_return make_error_code(Errc::closed);
     const auto [ec] = co_await socket_.async_wait(what, asio::as_tuple(asio::deferred));
     if (!ec) co_return Result<void>{};
-    co_return co_await ended_by(ec);
+    if (ec != asio::error::operation_aborted) co_return ec;
+    co_return co_await called_off();
   }
 
-  // What the end of an operation by `ec` means. No error: the peer has ended its direction (over_), or the operation
-  // was called off and may be begun again.
-  asio::awaitable<Result<void>> ended_by(error_code ec) {
-    if (ec == asio::error::eof) {
-      over_ = true;
-      co_return Result<void>{};
-    }
-    if (ec != asio::error::operation_aborted) {
-      over_ = true;
-      co_return ec;
-    }
+  Result<std::size_t> ended_by(error_code ec) {
+    over_ = true;
+    if (ec == asio::error::eof) return std::size_t{0};
+    return as_told_at_once(ec);
+  }
+
+  // After operation_aborted. No error: it was meant for another operation, and this one may be begun again.
+  asio::awaitable<Result<void>> called_off() {
     const auto state = co_await asio::this_coro::cancellation_state;
     if (state.cancelled() == asio::cancellation_type::none) {
       if (fd_ < 0) co_return make_error_code(Errc::closed);
       co_return Result<void>{};
     }
+    const error_code ec = asio::error::operation_aborted;
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     if (throws) throw boost::system::system_error(ec);
     co_return ec;

@@ -3,6 +3,7 @@
 
 #include "client/routing/ladder.hpp"
 #include "client/routing/rules.hpp"
+#include "transports/core/endpoint.hpp"
 
 using namespace surang::client;
 using surang::config::OnTunnelDown;
@@ -56,6 +57,9 @@ TEST_CASE("the most specific rule wins") {
   CHECK(rules.match("www.example.com")->action == RuleAction::never);
   CHECK(rules.match("10.2.0.1")->action == RuleAction::always_direct);
   CHECK(rules.match("10.1.0.1")->action == RuleAction::never);
+  CHECK(rules.match(surang::Endpoint::parse("[::ffff:10.1.0.1]:80").value())->action == RuleAction::never);
+  CHECK(rules.match(surang::Endpoint("a.www.example.com", 80))->action == RuleAction::always_direct);
+  CHECK(!rules.match(surang::Endpoint("other.net", 80)));
   CHECK(rules.match("twice.org")->action == RuleAction::always_direct);
   CHECK(!rules.match("other.net"));
 }

@@ -304,6 +304,36 @@ TEST_CASE("a browser that leaves in the middle leaves nothing behind") {
   });
 }
 
+TEST_CASE("what is said once by a tunnel that is up has its time, and leaves with the browser") {
+  auto options = quick_options();
+  options.total_budget = 300ms;
+  options.rules = {{config::RuleAction::always_tunnel, "x.example"}};
+  FirstFlight much;
+  much.kind = FirstFlight::Kind::opaque;
+  much.bytes.assign(1 << 20, 'm');
+  with_router(
+      [&](World& world, Router& router) -> asio::awaitable<void> {
+        const auto post = http_flight("POST", "x.example");
+        CHECK((co_await visit(router, "x.example", post, 80)).way == "tunnel");
+        const bool arrived = co_await until([&] { return world.posts["POST x.example"] == 1; });
+        CHECK(arrived);
+        world.tunnel["x.example"] = Shows::deaf;
+        const auto late = co_await visit(router, "x.example", much, 80);
+        CHECK(late.error == Errc::timed_out);
+        CHECK(late.took >= 290ms);
+        TaskGroup browser(world.executor());
+        browser.spawn([](Router& r, FirstFlight f) -> asio::awaitable<void> {
+          (void)co_await visit(r, "x.example", std::move(f), 80);
+        }(router, much));
+        co_await rest(20ms);
+        browser.cancel();
+        co_await browser.join();
+        CHECK(world.tunnel_dials["x.example"] == 3);
+        CHECK(world.direct_dials.empty());
+      },
+      options);
+}
+
 TEST_CASE("check shows what each way does now and learns nothing") {
   with_router([](World& world, Router& router) -> asio::awaitable<void> {
     world.direct["x.example"] = Shows::reset;

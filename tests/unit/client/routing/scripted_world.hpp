@@ -31,6 +31,7 @@ enum class Shows {
   rubbish,
   block_page,  ///< a redirect to a place that is the censor's
   impostor,    ///< TLS with a certificate that nobody should trust
+  deaf,        ///< connects and takes nothing
   down,        ///< through a tunnel: Errc::destination_refused
   dead,        ///< through a tunnel: the tunnel itself fails
 };
@@ -62,6 +63,7 @@ class World {
   RouterParts parts();
   Dialer& tunnel_dialer() { return tunnel_; }
   asio::awaitable<void> close();
+  asio::any_io_executor executor() const { return executor_; }
 
  private:
   NetworkIdentity identity_;
@@ -71,8 +73,10 @@ class World {
    public:
     explicit ScriptedTunnel(World& w) : world_(w) {}
     asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
+    StreamPtr dial_at_once(const Endpoint& to) override;
 
    private:
+    StreamPtr dialled(const std::string& host);
     World& world_;
   };
   friend class ScriptedTunnel;

@@ -107,16 +107,28 @@ struct World::ScriptedConnector : Connector {
 asio::awaitable<Result<StreamPtr>> World::ScriptedTunnel::dial(Endpoint to) {
   ++world_.tunnel_dials[to.host()];
   while (world_.away) co_await world_.pause(5ms);
-  const auto shows = world_.tunnel.contains(to.host()) ? world_.tunnel[to.host()] : Shows::site;
-  if (shows == Shows::dead) co_return make_error_code(Errc::no_route);
+  auto stream = dialled(to.host());
+  if (!stream) co_return make_error_code(Errc::no_route);
+  co_return std::move(stream);
+}
+
+StreamPtr World::ScriptedTunnel::dial_at_once(const Endpoint& to) {
+  if (world_.away) return nullptr;
+  auto stream = dialled(to.host());
+  if (stream) ++world_.tunnel_dials[to.host()];
+  return stream;
+}
+
+StreamPtr World::ScriptedTunnel::dialled(const std::string& host) {
+  const auto shows = world_.tunnel.contains(host) ? world_.tunnel[host] : Shows::site;
+  if (shows == Shows::dead) return nullptr;
   if (world_.lost_sessions > 0) {
     --world_.lost_sessions;
-    co_return std::make_unique<FailedStream>(world_.executor_, Errc::closed, world_.round_trip);
+    return std::make_unique<FailedStream>(world_.executor_, Errc::closed, world_.round_trip);
   }
   if (shows == Shows::down)
-    co_return std::make_unique<FailedStream>(world_.executor_, Errc::destination_refused,
-                                             2 * world_.round_trip);
-  co_return world_.open(shows, to.host());
+    return std::make_unique<FailedStream>(world_.executor_, Errc::destination_refused, 2 * world_.round_trip);
+  return world_.open(shows, host);
 }
 
 asio::awaitable<void> World::pause(std::chrono::milliseconds time) {
@@ -148,6 +160,7 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
     explicit Connected(int& c) : count(c) { ++count; }
     ~Connected() { --count; }
   } const counted(connected[host]);
+  while (shows == Shows::deaf) co_await pause(5ms);
   std::vector<std::uint8_t> flight(16 * 1024);
   const auto n = co_await site->read_some(asio::buffer(flight));
   if (!n || *n == 0) co_return;
@@ -195,7 +208,7 @@ RouterParts World::parts() {
   RouterParts p;
   p.names = std::make_unique<ScriptedNames>(*this);
   p.connector = std::make_unique<ScriptedConnector>(*this);
-  p.network = [this]() -> const NetworkIdentity& { return identity_ = {network, link}; };
+  p.network = [this] { return &(identity_ = {network, link}); };
   p.heard = [this](const Stream&) { return heard; };
   p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
   return p;

@@ -5,7 +5,6 @@
 
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
-#include "transports/core/alarm.hpp"
 #include "transports/core/endpoint.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
@@ -160,40 +159,6 @@ TEST_CASE("a wakeup wakes those who wait, once") {
   });
 }
 
-TEST_CASE("alarms ring in order, once, and not when they were taken back") {
-  asio::io_context io;
-  std::string rung;
-  const auto begun = std::chrono::steady_clock::now();
-  Alarm a(io.get_executor()), b(io.get_executor()), c(io.get_executor()), d(io.get_executor());
-  auto e = std::make_unique<Alarm>(io.get_executor());
-  a.set(30ms, [&] { rung += 'a'; });
-  b.set(10ms, [&] {
-    rung += 'b';
-    c.cancel();
-    d.set(5ms, [&] { rung += 'd'; });
-  });
-  c.set(20ms, [&] { rung += 'c'; });
-  d.set(1h, [&] { rung += '!'; });
-  e->set(12ms, [&] {
-    rung += 'e';
-    e.reset();
-  });
-  io.run();
-  CHECK(rung == "beda");
-  CHECK(std::chrono::steady_clock::now() - begun >= 30ms);
-
-  // Taken back or gone, one keeps nothing waiting; and one that went on with the context does no harm.
-  io.restart();
-  a.set(1h, [] {});
-  Alarm(io.get_executor()).set(1h, [] {});
-  a.cancel();
-  io.run();
-  std::optional<asio::io_context> other(std::in_place);
-  Alarm late(other->get_executor());
-  late.set(1h, [] {});
-  other.reset();
-}
-
 TEST_CASE("memory streams carry bytes, ends and resets") {
   for (const std::size_t chunk : {std::size_t{1}, std::size_t{SIZE_MAX}})
     test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {
@@ -203,6 +168,11 @@ TEST_CASE("memory streams carry bytes, ends and resets") {
       std::string got(5, '\0');
       CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
       CHECK(got == text);
+      CHECK((co_await b->read_some_for(asio::buffer(got), 1ms)).error() == Errc::timed_out);
+      CHECK((co_await a->write_all(asio::buffer(text))).has_value());
+      const auto some = co_await b->read_some_for(asio::buffer(got), 10s);
+      CHECK(some.value() == std::min(chunk, text.size()));
+      CHECK((co_await b->read_exactly(asio::buffer(got.data(), text.size() - *some))).has_value());
       CHECK((co_await a->shutdown_write()).has_value());
       CHECK((co_await b->read_some(asio::buffer(got))).value() == 0);
       CHECK((co_await b->write_all(asio::buffer(text))).has_value());

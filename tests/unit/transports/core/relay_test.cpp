@@ -26,6 +26,7 @@ class Opaque final : public Stream {
   asio::any_io_executor executor() override { return inner_->executor(); }
   Result<std::size_t> try_read(asio::mutable_buffer into) override { return inner_->try_read(into); }
   asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
+  Result<asio::const_buffer> try_write(asio::const_buffer from) override { return inner_->try_write(from); }
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
     return inner_->write_all(from);
   }

@@ -70,7 +70,8 @@ asio::awaitable<void> read_for(Stream& stream, std::chrono::milliseconds limit, 
   error = (co_await stream.read_some_for(asio::buffer(block), limit)).error();
 }
 
-asio::awaitable<void> write_noting(Stream& stream, const std::string& text, std::optional<Result<void>>& result) {
+asio::awaitable<void> write_noting(Stream& stream, const std::string& text,
+                                   std::optional<Result<void>>& result) {
   result = co_await stream.write_all(asio::buffer(text));
 }
 
