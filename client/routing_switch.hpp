@@ -24,7 +24,8 @@ class RoutingSwitch : public Outbound {
   std::shared_ptr<HeadStart> begin(const Endpoint& to) override { return router_->begin(to); }
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun) override {
-    return router_->open(std::move(to), std::move(flight), std::move(begun));
+    const auto router = router_;
+    co_return co_await router->open(std::move(to), std::move(flight), std::move(begun));
   }
   error_code refuses(const Endpoint& to) const override { return router_->refuses(to); }
   /// No open() may run or follow.
@@ -37,7 +38,7 @@ class RoutingSwitch : public Outbound {
  private:
   static asio::awaitable<void> retire(std::shared_ptr<Router> old) {
     asio::steady_timer pause(co_await asio::this_coro::executor);
-    while (old.use_count() > 1 || old->opening() > 0) {
+    while (old.use_count() > 1) {
       pause.expires_after(std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::use_awaitable);
     }

@@ -114,12 +114,7 @@ asio::awaitable<bool> HttpSession::one() {
 
   drop_site();
   auto begun = begin(session_, x.to.to);
-  const auto rest = browser_.stream->try_write(asio::buffer(kConnectEstablished));
-  Result<void> sent;
-  if (!rest)
-    sent = rest.error();
-  else if (rest->size() > 0)
-    sent = co_await browser_.stream->write_all(*rest);
+  const auto sent = co_await browser_.write(kConnectEstablished);
   if (sent) co_await serve_tunnel(session_, x.to.to, std::move(begun));
   co_return false;
 }

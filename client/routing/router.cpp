@@ -79,10 +79,6 @@ asio::awaitable<Result<OpenedConnection>> Router::open(Endpoint to, FirstFlight 
   return core_->open(std::move(to), std::move(flight), std::move(begun));
 }
 
-std::size_t Router::opening() const {
-  return core_->opening;
-}
-
 error_code Router::refuses(const Endpoint& to) const {
   const auto* rule = core_->rules.match(to);
   if (rule && rule->action == config::RuleAction::never) return make_error_code(Errc::destination_denied);

@@ -44,7 +44,6 @@ class Router : public Outbound {
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun) override;
   error_code refuses(const Endpoint& to) const override;
-  std::size_t opening() const;  ///< how many open() run
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
   /// "expires", "signal", "scope", "evidence": [...], "text"}; `text` is for a person.

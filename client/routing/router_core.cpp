@@ -1,7 +1,6 @@
 #include "client/routing/router_core.hpp"
 
 #include <algorithm>
-#include <optional>
 
 #include "client/detection/head_start.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -114,16 +113,6 @@ void RouterCore::follow_network() {
   names_network = learner.network();
 }
 
-namespace {
-
-struct Opening {
-  RouterCore& core;
-  explicit Opening(RouterCore& c) : core(c) { ++core.opening; }
-  ~Opening() { --core.opening; }
-};
-
-}  // namespace
-
 std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   // The name of the site behind a bare address stands in the flight only, and with it what is known of the
   // site.
@@ -137,8 +126,6 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
                                                            std::shared_ptr<HeadStart> begun, bool afresh) {
   const auto self = shared_from_this();
-  std::optional<Opening> counted;
-  if (!afresh) counted.emplace(*this);
   const auto host = host_of(to, first);
   follow_network();
   auto f = facts(to, host);

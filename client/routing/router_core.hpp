@@ -61,7 +61,6 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
   Clock::time_point last_extra_dial{};
   std::string names_network;  ///< that the names were asked on
-  std::size_t opening = 0;    ///< connections of the browser
   TaskGroup background;
 
  private:
