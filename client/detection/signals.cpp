@@ -15,7 +15,7 @@ struct Words {
   std::string_view name, words;
 };
 
-constexpr std::array<Words, 29> kWords{{
+constexpr std::array<Words, 32> kWords{{
     {"none", "nothing unusual"},
     {"dns_nxdomain", "the network's name server says that the site does not exist"},
     {"dns_bogon", "the network's name server gives an address that no public site can have"},
@@ -45,7 +45,15 @@ constexpr std::array<Words, 29> kWords{{
     {"site_down", "the site itself does not answer"},
     {"tunnel_failed", "the tunnel did not carry the connection"},
     {"other", "the connection failed"},
+    {"frozen", "the connection stood still after the first kilobytes"},
+    {"throttled", "the site is slowed down to a crawl"},
+    {"http_shared_page", "one and the same page comes instead of unrelated sites"},
 }};
+
+constexpr const Words& words_of(Signal signal) {
+  const auto i = static_cast<std::size_t>(signal);
+  return i < kWords.size() ? kWords[i] : kWords[static_cast<std::size_t>(Signal::other)];
+}
 
 bool reset(error_code e) {
   return e == error::connection_reset || e == error::broken_pipe || e == error::connection_aborted;
@@ -66,13 +74,11 @@ std::string_view to_string(Way way) noexcept {
 }
 
 std::string_view to_string(Signal signal) noexcept {
-  const auto i = static_cast<std::size_t>(signal);
-  return i < kWords.size() ? kWords[i].name : "other";
+  return words_of(signal).name;
 }
 
 std::string_view describe(Signal signal) noexcept {
-  const auto i = static_cast<std::size_t>(signal);
-  return i < kWords.size() ? kWords[i].words : kWords.back().words;
+  return words_of(signal).words;
 }
 
 bool is_dns(Signal signal) noexcept {

@@ -44,6 +44,9 @@ enum class Signal : std::uint8_t {
   site_down,      ///< the far end of the tunnel says that the site does not answer
   tunnel_failed,  ///< the tunnel did not carry it: says nothing about the site
   other,
+  frozen,            ///< a connection that stood still in the middle of its answer
+  throttled,         ///< far slower than the other way, and than other sites here
+  http_shared_page,  ///< the very page that unrelated sites show here, too
 };
 
 std::string_view to_string(Signal signal) noexcept;

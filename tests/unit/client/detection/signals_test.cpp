@@ -38,7 +38,7 @@ TEST_CASE("errors become signals by where and when they come") {
 
   CHECK(tunnel_failure(make_error_code(Errc::destination_refused)) == Signal::site_down);
   CHECK(tunnel_failure(make_error_code(Errc::no_route)) == Signal::tunnel_failed);
-  for (int i = 0; i <= static_cast<int>(Signal::other); ++i) {
+  for (int i = 0; i <= static_cast<int>(Signal::http_shared_page); ++i) {
     CHECK(!to_string(static_cast<Signal>(i)).empty());
     CHECK(!describe(static_cast<Signal>(i)).empty());
   }
