@@ -19,7 +19,7 @@ class NetworkHealth {
   void direct_failed(Clock::time_point now, std::string domain);
   void tunnel_worked(Clock::time_point now);
   void tunnel_failed(Clock::time_point now);
-  void link(bool up) noexcept { link_ = up; }
+  void link(bool up) noexcept;
   /// Another network: what was seen on the last one says nothing.
   void forget();
 
@@ -30,8 +30,11 @@ class NetworkHealth {
   bool suspect(Clock::time_point now) const;
   /// The same, the link aside.
   bool failing(Clock::time_point now) const;
-  /// Extra dials should be sparse: an outage, seen from here. Not while the tunnel works.
-  bool outage(Clock::time_point now) const;
+  /// Dials should be sparse: an outage, seen from here. Once noticed it lasts until something works. Never
+  /// while the tunnel does.
+  bool outage(Clock::time_point now);
+  /// For how long the outage has been known.
+  Clock::duration outage_for(Clock::time_point now) const;
 
  private:
   struct Failure {
@@ -39,7 +42,7 @@ class NetworkHealth {
     std::string domain;
   };
   std::deque<Failure> failures_;  // at most 64, newest last
-  std::optional<Clock::time_point> direct_ok_, tunnel_ok_, tunnel_bad_;
+  std::optional<Clock::time_point> direct_ok_, tunnel_ok_, tunnel_bad_, outage_since_;
   bool link_ = true;
 };
 
@@ -59,7 +62,8 @@ enum class Ruling {
   says_nothing,
   network_dead,
   network_suspect,
-  network_changed
+  network_changed,
+  not_sure  ///< may be chance: to be looked at once more
 };
 
 Ruling rule_on(const Contrast& contrast) noexcept;
@@ -68,7 +72,13 @@ std::string_view describe(Ruling ruling) noexcept;
 /// 2 min, 10 min, 1 h, 6 h, 24 h for the default first expiry; others keep the proportions up to 24 h.
 std::chrono::seconds expiry_after(int step, std::chrono::seconds first) noexcept;
 
-/// A fresh verdict, or the renewal of `before` (expired or not) one step further.
+/// How long until direct is tried again by a flight of our own, after `in_vain` such tries: 90 s, growing to
+/// 10 min for the default first expiry, give or take a fifth by `salt`, so that a network's verdicts do not
+/// come due together.
+std::chrono::seconds probe_after(int in_vain, std::chrono::seconds first, std::string_view salt);
+
+/// A fresh verdict, or the renewal of `before` (expired or not) one step further; after a day of peace the
+/// first step again.
 Verdict convict(const std::optional<Verdict>& before, Verdict fresh, UnixSeconds now,
                 std::chrono::seconds first);
 

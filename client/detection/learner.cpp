@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "client/detection/site_scope.hpp"
 #include "transports/core/endpoint.hpp"
 
@@ -37,6 +39,7 @@ const std::string& Learner::network() {
   if (now.id != network_) {
     if (network_.empty() || now.provisional != network_) {
       health_.forget();
+      beliefs_.forget();
       leaning_.clear();
       proven_.clear();
       least_rtt_ = {};
@@ -110,14 +113,17 @@ void Learner::saw(const std::string& host, const Attempt& attempt) {
   }
   if (view.rtt > Clock::duration::zero() && (least_rtt_ == Clock::duration::zero() || view.rtt < least_rtt_))
     least_rtt_ = view.rtt;
-  if (view.outcome == Outcome::validated) health_.direct_worked(now);
+  if (view.outcome == Outcome::validated) {
+    health_.direct_worked(now);
+    if (view.way == Way::direct) beliefs_.worked(host, now);
+  }
   const bool failed = view.outcome == Outcome::failed || view.outcome == Outcome::pending;
   if (failed && !attempt.presumed && may_be_network(view.signal))
     health_.direct_failed(now, registrable_domain(host));
 }
 
 Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Attempt& direct,
-                         const Attempt* other, const std::string& network_then) {
+                         const Attempt* other, const std::string& network_then, int times) {
   const auto now = Clock::now();
   Contrast contrast;
   contrast.direct = direct.view.signal;
@@ -126,13 +132,29 @@ Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Atte
   contrast.same_network = still_on(network_then);
   contrast.network_alive = health_.alive(now);
   contrast.network_suspect = health_.suspect(now);
-  const auto ruling = rule_on(contrast);
+  auto ruling = rule_on(contrast);
+  if (ruling == Ruling::convict && !beliefs_.failed(host, contrast.direct, times, now))
+    ruling = Ruling::not_sure;
+  if (ruling == Ruling::no_contrast && contrast.network_alive && !contrast.network_suspect)
+    beliefs_.failed_by_chance(host, contrast.direct, now);
   spdlog::debug("{}: {} ({}), {}", host, to_string(direct.view.signal), took(direct), describe(ruling));
   if (ruling != Ruling::convict) return ruling;
   note(host, direct.view.way, direct.view.signal, took(direct));
   note(host, other->view.way, Signal::none, took(*other));
   convict_host(host, port, other->view.way, direct.view.signal, direct.tried_address());
   return ruling;
+}
+
+void Learner::failed_by_chance(const std::string& host, Signal signal) {
+  beliefs_.failed_by_chance(host, signal, Clock::now());
+}
+
+bool Learner::nearly_sure(const std::string& host, Signal signal) const {
+  return beliefs_.nearly_sure(host, signal, Clock::now());
+}
+
+bool Learner::suspicious(const std::string& host) const {
+  return beliefs_.suspicious(host, Clock::now());
 }
 
 void Learner::convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
@@ -153,13 +175,19 @@ void Learner::convict_host(const std::string& host, std::uint16_t port, Way way,
   widen(verdict);
 }
 
+Verdict Learner::begin_retest(Verdict verdict) {
+  verdict.probed = unix_now();
+  verdict.probe = verdict.probed + probe_after(verdict.probes + 1, first_expiry_, verdict.subject).count();
+  store_.put(verdict);
+  return verdict;
+}
+
 void Learner::renew(const Verdict& verdict, Signal signal) {
-  auto ended = verdict;
-  ended.expires = 0;  // it is renewed before its end
-  auto fresh = verdict;
-  fresh.signal = signal;
-  auto renewed = convict(ended, fresh, unix_now(), first_expiry_);
-  renewed.used = verdict.used;  // nobody used it just now
+  auto renewed = verdict;
+  renewed.signal = signal;
+  renewed.step = std::min(verdict.step + 1, 4);
+  renewed.probes = verdict.probes + 1;
+  renewed.expires = unix_now() + expiry_after(renewed.step, first_expiry_).count();
   store_.put(renewed);
   note(verdict.subject, Way::direct, signal, "retested");
   widen(renewed);
@@ -167,7 +195,8 @@ void Learner::renew(const Verdict& verdict, Signal signal) {
 
 void Learner::hold(const Verdict& verdict) {
   auto held = verdict;
-  held.expires = unix_now() + expiry_after(verdict.step, first_expiry_).count();
+  const auto period = expiry_after(verdict.step, first_expiry_).count();
+  held.expires = std::max(unix_now(), verdict.probe) + period;  // not before it is tried again
   store_.put(held);
   widen(held);
 }
@@ -205,10 +234,11 @@ void Learner::widen(const Verdict& v) {
 
 void Learner::acquit(const std::string& host) {
   const auto& net = network();
-  if (const auto own = store_.find(net, host, Scope::host); own && !own->address.empty())
-    store_.erase(net, own->address, Scope::address);
-  store_.erase(net, host, Scope::host);
+  const auto own = store_.find(net, host, Scope::host);
+  if (own && !own->address.empty()) store_.erase(net, own->address, Scope::address);
+  store_.end(net, host, Scope::host, unix_now());
   store_.erase(net, registrable_domain(host), Scope::domain);
+  beliefs_.acquitted(host, own && own->probes == 0, Clock::now());
   note(host, Way::direct, Signal::none, "works again");
 }
 

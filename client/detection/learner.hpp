@@ -9,6 +9,7 @@
 #include <string>
 
 #include "client/detection/attempt.hpp"
+#include "client/detection/belief.hpp"
 #include "client/detection/judge.hpp"
 #include "client/detection/network_id.hpp"
 #include "client/detection/verdict_store.hpp"
@@ -46,14 +47,22 @@ class Learner {
 
   /// What one attempt says of the network; one that is pending when its silence has been ruled on.
   void saw(const std::string& host, const Attempt& attempt);
-  /// Weighs `direct` (failed, doubtful or silent) against `other` (null: nothing worked) and convicts if it
-  /// may.
+  /// Weighs `direct` (failed, doubtful or silent, `times` in a row) against `other` (null: nothing worked)
+  /// and convicts if it may and chance is out of the question.
   Ruling conclude(const std::string& host, std::uint16_t port, const Attempt& direct, const Attempt* other,
-                  const std::string& network_then);
+                  const std::string& network_then, int times = 1);
+  /// It failed so and worked right afterwards.
+  void failed_by_chance(const std::string& host, Signal signal);
+  /// One such contrast more convicts.
+  bool nearly_sure(const std::string& host, Signal signal) const;
+  /// It was blocked a while ago.
+  bool suspicious(const std::string& host) const;
   void convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
                     const std::string& address);
   /// A retest failed as before while the other way worked: the next step of the ladder of expiries.
   void renew(const Verdict& verdict, Signal signal);
+  /// A retest begins: the next one is a while away, whatever comes of it.
+  Verdict begin_retest(Verdict verdict);
   /// A retest learnt nothing new, since the other way was down: the verdict holds for as long as it did.
   void hold(const Verdict& verdict);
   /// Direct works again: forgets the verdicts that kept the host from it.
@@ -71,6 +80,7 @@ class Learner {
   std::function<const NetworkIdentity*()> read_network_;
   std::string network_, provisional_;
   NetworkHealth health_;
+  BeliefBook beliefs_;
   Clock::duration least_rtt_{};
   std::map<std::string, Clock::time_point> leaning_;
   std::set<std::string> proven_;

@@ -26,6 +26,7 @@ bool needs_certificate(const Verdict& v) {
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                              Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
                              Verdict v) {
+  v = learner.begin_retest(v);
   const Endpoint to(v.subject, v.port);
   const std::string host = v.subject;
   const auto network = learner.network();
@@ -93,30 +94,18 @@ asio::awaitable<void> marked(asio::awaitable<void> task, std::shared_ptr<std::se
 
 }  // namespace
 
-bool probe_due(const Verdict& v, std::chrono::seconds first_expiry, UnixSeconds now) {
-  if (v.scope != Scope::host || now >= v.expires) return false;
-  const auto period = expiry_after(v.step, first_expiry).count();
-  if (v.used < v.expires - period) return false;
-  // 2 % to 20 % of the period before its end.
-  const auto own = std::hash<std::string>{}(v.subject + std::to_string(v.expires)) % 1000;
-  const auto before =
-      std::max<std::int64_t>(1, period * (20 + static_cast<std::int64_t>(own) * 18 / 100) / 1000);
-  return now >= v.expires - before;
-}
-
 asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                  Learner& learner, ProberOptions options) {
   asio::steady_timer timer(executor);
   const auto busy = std::make_shared<std::set<std::string>>();
-  const auto horizon = expiry_after(4, learner.first_expiry()).count() / 5 + 1;
   for (;;) {
     timer.expires_after(options.tick);
     co_await timer.async_wait(asio::use_awaitable);
     const auto now = unix_now();
     auto room = options.at_once - std::min(options.at_once, busy->size());
-    for (const auto& v : learner.store().ending(learner.network(), now, now + horizon, 0)) {
+    for (const auto& v : learner.store().to_probe(learner.network(), now)) {
       if (room == 0) break;
-      if (busy->contains(v.subject) || !probe_due(v, learner.first_expiry(), now)) continue;
+      if (busy->contains(v.subject)) continue;
       busy->insert(v.subject);
       --room;
       auto task = retest(executor, tools, limits, learner, options.tls_context, v);

@@ -1,6 +1,5 @@
-// Background recovery: while a host goes round a block, its direct way is tried again shortly before the
-// verdict ends. One success returns it to direct; one more failure, by contrast, renews the verdict for
-// longer.
+// Background recovery: while a host goes round a block and is in use, its direct way is tried again now and
+// then. One success returns it to direct; one more failure, by contrast, renews the verdict for longer.
 #pragma once
 
 #include <memory>
@@ -11,11 +10,6 @@
 typedef struct ssl_ctx_st SSL_CTX;
 
 namespace surang::client {
-
-/// When a verdict is to be retested: in the last fifth of its time, at a moment of its own (so that a
-/// network's verdicts do not come due together), and only if the host was used since it was last renewed.
-/// Pure.
-bool probe_due(const Verdict& verdict, std::chrono::seconds first_expiry, UnixSeconds now);
 
 struct ProberOptions {
   Clock::duration tick = std::chrono::seconds(2);  ///< how often what is due is looked for

@@ -30,6 +30,9 @@ struct Verdict {
   UnixSeconds expires = 0;
   UnixSeconds used = 0;      ///< last time a connection went by it
   int step = 0;              ///< how often it was renewed: where on the ladder of expiries
+  UnixSeconds probed = 0;    ///< when direct was last tried by a flight of our own, or convicted
+  UnixSeconds probe = 0;     ///< when it is to be tried next
+  int probes = 0;            ///< how often it was in vain
   std::uint16_t port = 443;  ///< the port that it was learnt on, for the retest
 };
 

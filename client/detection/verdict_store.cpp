@@ -14,14 +14,15 @@
 namespace surang::client {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kSchema = 2;
 
 constexpr const char* kTables = R"(
 CREATE TABLE IF NOT EXISTS verdicts (
   network TEXT NOT NULL, subject TEXT NOT NULL, scope INTEGER NOT NULL, family INTEGER NOT NULL,
   way INTEGER NOT NULL, signal INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL,
   since INTEGER NOT NULL, expires INTEGER NOT NULL, used INTEGER NOT NULL, step INTEGER NOT NULL,
-  port INTEGER NOT NULL,
+  port INTEGER NOT NULL, probed INTEGER NOT NULL DEFAULT 0, probe INTEGER NOT NULL DEFAULT 0,
+  probes INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (network, subject, scope, family)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS verdicts_by_use ON verdicts (used);
 CREATE INDEX IF NOT EXISTS verdicts_by_domain ON verdicts (network, domain);
@@ -34,7 +35,8 @@ CREATE INDEX IF NOT EXISTS evidence_by_host ON evidence (network, host, id);
 )";
 
 constexpr const char* kColumns =
-    "network, subject, scope, family, way, signal, address, since, expires, used, step, port";
+    "network, subject, scope, family, way, signal, address, since, expires, used, step, port, probed, probe, "
+    "probes";
 
 Verdict read(SQLite::Statement& row) {
   Verdict v;
@@ -50,6 +52,9 @@ Verdict read(SQLite::Statement& row) {
   v.used = row.getColumn(9).getInt64();
   v.step = row.getColumn(10).getInt();
   v.port = static_cast<std::uint16_t>(row.getColumn(11).getInt());
+  v.probed = row.getColumn(12).getInt64();
+  v.probe = row.getColumn(13).getInt64();
+  v.probes = row.getColumn(14).getInt();
   return v;
 }
 
@@ -60,8 +65,11 @@ std::unique_ptr<SQLite::Database> open_file(const std::string& name) {
   db->exec("PRAGMA synchronous=NORMAL");
   db->exec("PRAGMA wal_autocheckpoint=200");
   const int found = db->execAndGet("PRAGMA user_version").getInt();
-  if (found != kSchema && found != 0) throw SQLite::Exception("verdicts of another version");
+  if (found > kSchema) throw SQLite::Exception("verdicts of a later version");
   if (db->execAndGet("PRAGMA quick_check(1)").getString() != "ok") throw SQLite::Exception("damaged");
+  if (found == 1)
+    for (const auto* column : {"probed", "probe", "probes"})
+      db->exec(std::string("ALTER TABLE verdicts ADD COLUMN ") + column + " INTEGER NOT NULL DEFAULT 0");
   db->exec(kTables);
   db->exec("PRAGMA user_version=" + std::to_string(kSchema));
   return db;
@@ -151,14 +159,15 @@ void VerdictStore::put(const Verdict& v) {
     SQLite::Statement insert(
         *impl_->db,
         "INSERT OR REPLACE INTO verdicts (network, subject, scope, family, way, signal, address, since, "
-        "expires, used, step, port, domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        "expires, used, step, port, probed, probe, probes, domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     SQLite::Statement before(*impl_->db,
                              "SELECT 1 FROM verdicts WHERE network=? AND subject=? AND scope=? AND family=?");
     SQLite::bind(before, v.network, v.subject, static_cast<int>(v.scope), static_cast<int>(v.family));
     if (!before.executeStep()) ++impl_->verdict_rows;
     SQLite::bind(insert, v.network, v.subject, static_cast<int>(v.scope), static_cast<int>(v.family),
                  static_cast<int>(v.way), static_cast<int>(v.signal), v.address, v.since, v.expires, v.used,
-                 v.step, static_cast<int>(v.port), registrable_domain(v.subject));
+                 v.step, static_cast<int>(v.port), v.probed, v.probe, v.probes,
+                 registrable_domain(v.subject));
     insert.exec();
     impl_->trim();
   });
@@ -178,7 +187,7 @@ std::optional<Verdict> VerdictStore::find(std::string_view network, std::string_
 }
 
 void VerdictStore::used(const Verdict& v, UnixSeconds now) {
-  if (now - v.used < 10) return;  // good enough for recency, and spares the disk
+  if (now - v.used < 10 && v.used > v.probed) return;  // good enough for recency, and spares the disk
   return impl_->guarded([&] {
     SQLite::Statement update(*impl_->db, "UPDATE verdicts SET used=? WHERE network=? AND domain=?");
     SQLite::bind(update, now, v.network, registrable_domain(v.subject));
@@ -192,6 +201,15 @@ void VerdictStore::erase(std::string_view network, std::string_view subject, Sco
     SQLite::bind(remove, std::string(network), std::string(subject), static_cast<int>(scope));
     const auto gone = static_cast<std::size_t>(remove.exec());
     impl_->verdict_rows -= std::min(gone, impl_->verdict_rows);
+  });
+}
+
+void VerdictStore::end(std::string_view network, std::string_view subject, Scope scope, UnixSeconds now) {
+  return impl_->guarded([&] {
+    SQLite::Statement update(
+        *impl_->db, "UPDATE verdicts SET expires=min(expires, ?) WHERE network=? AND subject=? AND scope=?");
+    SQLite::bind(update, now, std::string(network), std::string(subject), static_cast<int>(scope));
+    update.exec();
   });
 }
 
@@ -226,12 +244,11 @@ std::vector<Verdict> VerdictStore::at_address(std::string_view network, std::str
   });
 }
 
-std::vector<Verdict> VerdictStore::ending(std::string_view network, UnixSeconds now, UnixSeconds deadline,
-                                          UnixSeconds used_since) const {
+std::vector<Verdict> VerdictStore::to_probe(std::string_view network, UnixSeconds now) const {
   return impl_->guarded([&] {
-    SQLite::Statement query(*impl_->db, impl_->select("WHERE network=? AND expires>=? AND expires<? AND "
-                                                      "used>=? AND scope=0 ORDER BY expires LIMIT 32"));
-    SQLite::bind(query, std::string(network), now, deadline, used_since);
+    SQLite::Statement query(*impl_->db, impl_->select("WHERE network=? AND expires>? AND probe<=? AND "
+                                                      "used>=probed AND scope=0 ORDER BY probe LIMIT 32"));
+    SQLite::bind(query, std::string(network), now, now);
     return impl_->all(query);
   });
 }

@@ -30,16 +30,16 @@ class VerdictStore {
   /// A connection went by it: its registrable domain is in use.
   void used(const Verdict& verdict, UnixSeconds now);
   void erase(std::string_view network, std::string_view subject, Scope scope);
+  /// It holds no longer, whatever its family; what is remembered of it stays.
+  void end(std::string_view network, std::string_view subject, Scope scope, UnixSeconds now);
   /// On one network, or on all when `network` is empty; those that expire last first.
   std::vector<Verdict> list(std::string_view network, std::size_t limit = 1000) const;
   /// Hosts of the same registrable domain (or with the same tried address) convicted and not expired at
   /// `now`.
   std::vector<Verdict> siblings(std::string_view network, std::string_view domain, UnixSeconds now) const;
   std::vector<Verdict> at_address(std::string_view network, std::string_view address, UnixSeconds now) const;
-  /// Hosts' verdicts whose time is up before `deadline` but not before `now`, used since
-  /// `used_since`.
-  std::vector<Verdict> ending(std::string_view network, UnixSeconds now, UnixSeconds deadline,
-                              UnixSeconds used_since) const;
+  /// Hosts' verdicts that hold, are to be probed by now, and were used since they last were.
+  std::vector<Verdict> to_probe(std::string_view network, UnixSeconds now) const;
   std::size_t rows() const;
 
   /// The last eight are kept for every host and network.

@@ -21,26 +21,10 @@ constexpr auto kSuspectPause = 2600ms;
 constexpr auto kSuspectOver = 5100ms;
 constexpr std::size_t kMostSuspected = 16;
 
-// What a site or a lossy path may also show by chance: worth a second look, which costs nobody any time.
-bool wants_second_look(Signal signal) {
-  if (is_silence(signal)) return true;
-  switch (signal) {
-    case Signal::tcp_rst:
-    case Signal::tcp_icmp:
-    case Signal::tls_rst:
-    case Signal::tls_fin:
-    case Signal::tls_alert:
-    case Signal::tls_not_tls:
-    case Signal::http_rst:
-    case Signal::http_fin:
-    case Signal::http_block_page:
-    case Signal::http_redirect:
-    case Signal::http_not_http:
-      return true;
-    default:
-      return false;
-  }
-}
+// What a site or a lossy path may also show by chance is looked at again, which costs nobody any time.
+constexpr int kMostLooks = 6;
+constexpr auto kFirstLookPause = 500ms;
+constexpr auto kLeanOneLook = 8s;
 
 // In the tongue of the one that failed. A strange answer is asked for again by the very same request: it may
 // belong to one page only.
@@ -104,8 +88,10 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   const auto known = learner.verdict(host);
   if (concluding.contains(host) || (known && (direct || known->way == Way::tunnel))) co_return;
   Concluding mark(self, host);
-  if (pending || wants_second_look(failing->view.signal)) {
+  int times = 1;
+  if (pending || !(is_proof(failing->view.signal) || learner.nearly_sure(host, failing->view.signal))) {
     if (!co_await fails_again(race, failing, host)) co_return;
+    ++times;
     if (is_silence(failing->view.signal)) {
       const bool works = co_await still_works(race, winner->view.way, host);
       if (!works) co_return;
@@ -122,7 +108,12 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   // Encrypted DNS out of reach leaves the reason that it was asked for.
   if (!direct && known && is_dns(failing->view.signal)) failing->view.signal = known->signal;
-  const auto ruling = learner.conclude(host, port, *failing, winner.get(), network);
+  auto ruling = learner.conclude(host, port, *failing, winner.get(), network, times);
+  Clock::duration pause = kFirstLookPause;
+  for (int look = 2; ruling == Ruling::not_sure && look < kMostLooks; ++look, pause *= 2) {
+    learner.lean(host, pause + kLeanOneLook);
+    ruling = co_await look_again(race, failing->view.way, winner->view.way, pause, host, network);
+  }
   if (ruling == Ruling::network_suspect && learner.health().failing(Clock::now()))
     mark.goes_on_leaning = learn_later(race->to(), host, network);
   if (ruling == Ruling::convict && direct && winner->view.way == Way::tunnel &&
@@ -149,6 +140,7 @@ asio::awaitable<bool> RouterCore::fails_again(std::shared_ptr<Race> race, std::s
   if (pending) learner.saw(host, *failing);
   if (!failed) co_return false;
   const bool twice = co_await second->wait_for_failure(again);
+  if (!twice) learner.failed_by_chance(host, failing->view.signal);
   learner.saw(host, *again);
   co_return twice;
 }
@@ -161,6 +153,24 @@ asio::awaitable<bool> RouterCore::still_works(std::shared_ptr<Race> race, Way wa
   const auto look = co_await look_by(executor, with, within, way, race->to(), flight);
   learner.saw(host, *look.attempt);
   co_return look.works;
+}
+
+// After a while, by both ways: what comes in bursts is over by then.
+asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, Way way, Way other_way,
+                                               Clock::duration pause, std::string host, std::string network) {
+  const auto self = shared_from_this();
+  asio::steady_timer timer(executor, pause);
+  co_await timer.async_wait(asio::use_awaitable);
+  const auto with = tools();
+  const auto within = limits();
+  const auto flight = second_flight(race->flight(), Signal::none, host);
+  const auto look = co_await look_by(executor, with, within, way, race->to(), flight);
+  learner.saw(host, *look.attempt);
+  if (look.works) co_return Ruling::not_failed;
+  const auto other = co_await look_by(executor, with, within, other_way, race->to(), flight);
+  learner.saw(host, *other.attempt);
+  co_return learner.conclude(host, race->to().port(), *look.attempt,
+                             other.works ? other.attempt.get() : nullptr, network);
 }
 
 bool RouterCore::learn_later(Endpoint to, std::string host, std::string network) {

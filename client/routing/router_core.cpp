@@ -1,6 +1,7 @@
 #include "client/routing/router_core.hpp"
 
 #include <algorithm>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "client/detection/head_start.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -11,6 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLeanFor = 5s;
+constexpr Clock::duration kHedgeSuspicious = 100ms;
+constexpr Clock::duration kDialApart = 1200ms, kMostDialApart = 4s, kOutageLook = 300ms;
 
 }  // namespace
 
@@ -60,12 +63,29 @@ RaceLimits RouterCore::limits() {
   return l;
 }
 
-// In an outage every connection would fail over: keep that to one dial a second in all.
+// In an outage every connection would fail, and over to every other way: keep that to less than one dial a
+// second in all, and fewer the longer it lasts.
 bool RouterCore::may_dial_extra() {
   const auto now = Clock::now();
-  if (learner.health().outage(now) && now - last_extra_dial < 1s) return false;
-  last_extra_dial = now;
+  if (!learner.health().outage(now)) return true;
+  const auto apart =
+      std::min<Clock::duration>(kDialApart + learner.health().outage_for(now) / 30, kMostDialApart);
+  if (now - last_dial_in_outage < apart) return false;
+  last_dial_in_outage = now;
   return true;
+}
+
+asio::awaitable<bool> RouterCore::through_outage() {
+  const auto self = shared_from_this();
+  const auto until = Clock::now() + options.total_budget;
+  asio::steady_timer timer(executor);
+  while (!may_dial_extra()) {
+    if (Clock::now() >= until) co_return false;
+    timer.expires_after(kOutageLook);
+    co_await timer.async_wait(asio::use_awaitable);
+    (void)learner.network();  // its link may be back
+  }
+  co_return true;
 }
 
 LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host) {
@@ -118,6 +138,7 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   // site.
   if (to.address()) return nullptr;
   follow_network();
+  if (learner.health().outage(Clock::now())) return nullptr;  // open() waits for its turn
   const auto plan = plan_ways(facts(to, to.host()));
   if (plan.empty() || plan.front().way != Way::direct) return nullptr;
   return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.network());
@@ -135,18 +156,26 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   }
   auto plan = plan_ways(f);
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
+  if (!f.local && !begun && learner.health().outage(Clock::now())) {
+    const bool turn = co_await through_outage();
+    if (!turn) co_return make_error_code(Errc::timed_out);
+  }
   const bool learns = !f.local && !f.rule;
   auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address
   // What befell a connection of another network would be learnt of this one.
   if (begun && !learner.still_on(begun->network())) begun.reset();
   with.head_start = std::move(begun);
   auto flight = std::make_shared<const FirstFlight>(std::move(first));
-  Handover handover{self,
-                    std::make_shared<Race>(executor, std::move(with), limits(), std::move(plan), to, flight),
-                    nullptr,
-                    host,
-                    learner.network(),
-                    false};
+  auto within = limits();
+  if (learner.suspicious(host))
+    within.hedge.hedge_delay = std::min(within.hedge.hedge_delay, kHedgeSuspicious);
+  Handover handover{
+      self,
+      std::make_shared<Race>(executor, std::move(with), std::move(within), std::move(plan), to, flight),
+      nullptr,
+      host,
+      learner.network(),
+      false};
   auto race = handover.race;
   const auto winner = co_await race->run();
   handover.learn = learns;

@@ -59,7 +59,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
-  Clock::time_point last_extra_dial{};
+  Clock::time_point last_dial_in_outage{};
   std::string names_network;  ///< that the names were asked on
   TaskGroup background;
 
@@ -82,6 +82,8 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
                                     std::string host);
   /// Whether the way that won answers now as well, when a silence has run its time.
   asio::awaitable<bool> still_works(std::shared_ptr<Race> race, Way way, std::string host);
+  asio::awaitable<Ruling> look_again(std::shared_ptr<Race> race, Way way, Way other_way,
+                                     Clock::duration pause, std::string host, std::string network);
   /// False when too many wait already.
   bool learn_later(Endpoint to, std::string host, std::string network);
   asio::awaitable<void> retry_suspected();
@@ -90,6 +92,9 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   asio::awaitable<void> heard_in_time(std::shared_ptr<const Stream*> stream, Endpoint to, std::string host,
                                       Clock::duration wait);
   bool may_dial_extra();
+  /// In an outage, waits until it is over or this connection's turn has come to try; false: not within the
+  /// budget.
+  asio::awaitable<bool> through_outage();
 
   std::deque<Suspected> suspected;
   bool retrying = false;

@@ -291,23 +291,32 @@ TEST_CASE("expiry grows with every renewal and not within one") {
   CHECK(v.since == 1000);
 }
 
-TEST_CASE("a retest comes due in the last fifth, for hosts in use") {
-  Verdict v;
-  v.subject = "x.example";
-  v.expires = 10'000;
-  v.step = 0;
-  v.used = 9'950;
-  bool due = false;
-  std::int64_t at = 0;
-  for (auto now = v.expires - 120; now < v.expires && !due; ++now) {
-    due = probe_due(v, 120s, now);
-    at = now;
+TEST_CASE("a retest comes before the first verdict ends, and every ten minutes at the most seldom") {
+  for (int i = 0; i < 200; ++i) {
+    const auto host = "h" + std::to_string(i) + ".example";
+    const auto first = probe_after(0, 120s, host), later = probe_after(20, 120s, host);
+    CHECK(first >= 72s);
+    CHECK(first <= 108s);
+    CHECK(later >= 480s);
+    CHECK(later <= 720s);
   }
-  CHECK(due);
-  CHECK(at >= v.expires - 24);
-  CHECK(!probe_due(v, 120s, v.expires));
-  v.used = 9'000;
-  CHECK(!probe_due(v, 120s, v.expires - 1));
+  CHECK(probe_after(0, 120s, "a.example") != probe_after(0, 120s, "b.example"));
+  Verdict fresh;
+  fresh.subject = "x.example";
+  auto v = convict(std::nullopt, fresh, 1000, 120s);
+  CHECK(v.probed == 1000);
+  CHECK(v.probe > 1000);
+  CHECK(v.probe < v.expires);
+  v.probes = 3;
+  v.probe = 1100;
+  v = convict(v, fresh, 1010, 120s);  // the same event
+  CHECK(v.probe == 1100);
+  CHECK(v.probes == 3);
+  v = convict(v, fresh, v.expires + 5, 120s);
+  CHECK(v.probes == 0);
+  CHECK(v.step == 1);
+  v = convict(v, fresh, v.expires + 90'000, 120s);  // after a day of peace
+  CHECK(v.step == 0);
 }
 
 TEST_CASE("a network is known by its gateway and resolvers") {

@@ -76,9 +76,8 @@ TEST_CASE("siblings, endings and use") {
   CHECK(store.siblings("home", "x.com", 150).size() == 2);
   CHECK(store.siblings("home", "x.com", 250).size() == 1);
   CHECK(store.at_address("home", "93.184.1.1", 150).size() == 1);
-  CHECK(store.ending("home", 150, 250, 0).size() == 1);
-  CHECK(store.ending("home", 150, 400, 0).size() == 3);
-  CHECK(store.ending("home", 150, 400, 250).size() == 2);
+  CHECK(store.to_probe("home", 150).size() == 3);
+  CHECK(store.to_probe("home", 220).size() == 2);  // one holds no longer
   store.used(*store.find("home", "a.x.com", Scope::host), 900);
   CHECK(store.find("home", "b.x.com", Scope::host)->used == 900);
   CHECK(store.find("home", "c.y.com", Scope::host)->used == 300);

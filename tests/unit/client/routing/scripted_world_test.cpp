@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "tests/support/server_hello.hpp"
 #include "tests/support/tls_server.hpp"
 #include "transports/tls/client_hello.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -38,19 +39,6 @@ class FailedStream final : public Stream {
   std::chrono::milliseconds after_;
   bool ready_ = false;
 };
-
-std::vector<std::uint8_t> server_hello(const std::vector<std::uint8_t>& session_id) {
-  std::vector<std::uint8_t> body{3, 3};
-  body.insert(body.end(), 32, 7);
-  body.push_back(static_cast<std::uint8_t>(session_id.size()));
-  body.insert(body.end(), session_id.begin(), session_id.end());
-  for (const int b : {0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 3, 4}) body.push_back(static_cast<std::uint8_t>(b));
-  const auto size = body.size();
-  std::vector<std::uint8_t> record{
-      22, 3, 3, 0, static_cast<std::uint8_t>(size + 4), 2, 0, 0, static_cast<std::uint8_t>(size)};
-  record.insert(record.end(), body.begin(), body.end());
-  return record;
-}
 
 }  // namespace
 
@@ -185,7 +173,7 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
   } else {
     tls::ClientHello hello;
     if (tls::parse_client_hello(flight, hello) == tls::HelloState::complete)
-      answer = server_hello(hello.session_id);
+      answer = surang::test::server_hello(hello.session_id);
   }
   if (shows != Shows::silent) (void)co_await site->write_all(asio::buffer(answer));
   // Stays open until the other end goes.
@@ -296,7 +284,7 @@ TEST_CASE("the scripted world answers a hello as a site does") {
   const auto flight = tls_probe_flight("a.example");
   const auto question = question_of(flight);
   CHECK(!question.session_id.empty());
-  const auto good = server_hello(question.session_id);
+  const auto good = surang::test::server_hello(question.session_id);
   CHECK(judge_first_answer(question, good, false).state == FirstAnswer::State::valid);
   for (std::size_t n = 0; n < good.size(); ++n)
     CHECK(judge_first_answer(question, std::span(good).first(n), false).state ==

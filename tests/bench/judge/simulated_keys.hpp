@@ -1,0 +1,26 @@
+// The keys of the simulated sites, and how they tell a browser's hello from a probe's: by a mark in its
+// random bytes.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tests/bench/judge/simulated_network.hpp"
+#include "tests/support/tls_server.hpp"
+
+namespace surang::judge {
+
+struct SimulatedNetwork::Keys {
+  explicit Keys(const std::string& names)
+      : sites(test::make_tls_server(names)), impostor(test::make_tls_server(names)) {}
+  test::TestServer sites, impostor;
+};
+
+/// Marks a ClientHello record (RFC 8446 4.1.2) as a browser's.
+void mark_as_browsers(std::span<std::uint8_t> hello);
+/// A marked hello, or plain HTTP other than HEAD, which browsers do not say.
+bool is_browsers(std::span<const std::uint8_t> flight);
+std::vector<std::uint8_t> session_id_of(std::span<const std::uint8_t> hello);
+
+}  // namespace surang::judge
