@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kLeanFor = 5s;
 constexpr Clock::duration kHedgeSuspicious = 100ms;
-constexpr Clock::duration kDialApart = 1200ms, kMostDialApart = 4s, kOutageLook = 300ms;
+constexpr Clock::duration kDialApart = 2500ms, kMostDialApart = 6s, kOutageLook = 300ms;
 
 }  // namespace
 
@@ -159,6 +159,9 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   if (!f.local && !begun && learner.health().outage(Clock::now())) {
     const bool turn = co_await through_outage();
     if (!turn) co_return make_error_code(Errc::timed_out);
+    // One that asks whether anything works asks no providers of encrypted DNS.
+    std::erase_if(plan, [](const auto& p) { return p.way != Way::direct && p.way != Way::tunnel; });
+    if (plan.empty()) co_return make_error_code(Errc::timed_out);
   }
   const bool learns = !f.local && !f.rule;
   auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address

@@ -19,6 +19,11 @@ DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example
 REFUSED, SILENT = "refused.example", "silent.example"
 SIZES = {"1k": 1 << 10, "100k": 100 << 10, "1m": 1 << 20, "10m": 10 << 20, "50m": 50 << 20}
 
+# The page "/many" is made of objects of these.
+MANY_HOSTS = [name + ".example" for name in ("open", "calm", "reset", "drop", "poison", "ipdrop", "fresh", "split", "window",
+                                             "slow", "freeze", "post")]
+OBJECTS = 50
+
 
 def address4(name):
     return f"93.184.1.{SITES[name]}"
@@ -31,6 +36,14 @@ def address6(name):
 PAGE = """<!doctype html><html><head><title>%s</title></head><body><p id=hello>Hello from %s</p><p id=time></p>
 <script>addEventListener("load",()=>{const n=performance.getEntriesByType("navigation")[0];
 document.getElementById("time").textContent="loaded="+n.responseEnd.toFixed(1)})</script></body></html>"""
+
+
+def _many():
+    scripts = "".join(f'<script async src="https://{MANY_HOSTS[n % len(MANY_HOSTS)]}/object{n}.js"></script>'
+                      for n in range(OBJECTS))
+    return ("<!doctype html><html><head><title>many</title><script>let got=0</script>" + scripts + "</head><body>"
+            "<p id=time></p><script>addEventListener('load',()=>{document.getElementById('time').textContent="
+            "'objects='+got+' loaded='+performance.now().toFixed(1)})</script></body></html>")
 
 
 def _server(name, ports, body, certificate="", key=""):
@@ -61,12 +74,18 @@ class Sites:
         for name, size in SIZES.items():
             with open(self._file("objects/" + name), "wb") as file:
                 file.write(noise.randbytes(size))
+        for number in range(OBJECTS):
+            with open(self._file(f"objects/object{number}.js"), "w") as file:
+                file.write("got++;\n//" + noise.randbytes(noise.randrange(1 << 10, 16 << 10)).hex() + "\n")
+        with open(self._file("objects/many"), "w") as file:
+            file.write(_many())
 
     def _nginx(self, authority):
         site = ("    location = / { default_type text/html; return 200 '%s'; }\n"
                 "    location = /favicon.ico { return 204; }\n"
                 "    location = /post { default_type text/plain; return 200 'posted\\n'; }\n"
-                f"    location / {{ root {self._file('objects')}; }}\n")
+                f"    location = /many {{ default_type text/html; root {self._file('objects')}; }}\n"
+                f"    location / {{ root {self._file('objects')}; types {{ text/javascript js; }} }}\n")
         doh = ("    location /dns-query { proxy_pass http://127.0.0.1:8053; proxy_http_version 1.1;\n"
                "      proxy_set_header Connection ''; }\n")
         servers = []

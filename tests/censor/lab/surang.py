@@ -80,6 +80,10 @@ class Client:
         return sh("ip", "netns", "exec", self.lab.network.ns["cl"], self.binary, "--config", self.config, *words,
                   check=check)
 
+    def pid(self):
+        """The program's own: `ip netns exec` has become it."""
+        return self.daemon.pid
+
     def status(self):
         return json.loads(self.command("status", "--json").stdout)
 
