@@ -284,6 +284,7 @@ class Server {
             {"connections", shared_.connections.load()},
             {"sessions", served.sessions.load()},
             {"streams", served.streams.load()},
+            {"questions", served.questions.load()},
             {"bytes_up", served.bytes_up.load()},
             {"bytes_down", served.bytes_down.load()},
             {"strangers", accepted.strangers.load()},
@@ -299,6 +300,7 @@ class Server {
             {"cut_for_other_floods", flood(FloodGuard::Kind::settings) + flood(FloodGuard::Kind::empty_data) +
                                          flood(FloodGuard::Kind::useless)},
             {"refused_destination", served.refused_destination.load()},
+            {"refused_questions", served.refused_questions.load()},
             {"refused_address", shared_.refused_address.load()},
             {"refused_sessions", shared_.refused_sessions.load()},
             {"refused_proxy_header", shared_.refused_proxy_header.load()}};

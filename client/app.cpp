@@ -162,10 +162,12 @@ void App::use(const config::ClientOptions& options) {
   // Made before anything changes, so that what throws here leaves all as it was.
   std::shared_ptr<Router> router;
   if (first || tunnel_ != tunnel || !same_routing(options, options_))
-    router = std::make_shared<Router>(io_.get_executor(), options, tunnel ? &pool_ : nullptr, store_,
-                                      [this](const asio::ip::address& address, std::uint16_t port) {
-                                        return guard_.is_self(address, port);
-                                      });
+    router = std::make_shared<Router>(
+        io_.get_executor(), options, tunnel ? &pool_ : nullptr, store_,
+        [this](const asio::ip::address& address, std::uint16_t port) {
+          return guard_.is_self(address, port);
+        },
+        tunnel ? &pool_ : nullptr);
   auto session_options = std::make_shared<SessionOptions>();
   session_options->credentials = options.auth;
   sessions_.options = std::move(session_options);
@@ -343,7 +345,8 @@ boost::json::object ask_offline(const config::ClientOptions& options, const std:
     return make_transport_dialer(spec, bridge, tcp, why);
   });
   pool.set_bridges(options.bridges);
-  Router router(io.get_executor(), options, pool.empty() ? nullptr : &pool, store);
+  Router router(io.get_executor(), options, pool.empty() ? nullptr : &pool, store, Router::OwnPort(),
+                pool.empty() ? nullptr : &pool);
   boost::json::object out;
   const auto ask = [](Router& r, BridgePool& p, bool check, std::string h,
                       boost::json::object& into) -> asio::awaitable<void> {

@@ -13,6 +13,7 @@
 #include <list>
 
 #include "bridge-server/cover/remembering_resolver.hpp"
+#include "bridge-server/egress/reach_check.hpp"
 #include "bridge-server/listeners/proxy_header_reader.hpp"
 #include "bridge-server/listeners/share_port.hpp"
 #include "transports/core/process.hpp"
@@ -22,6 +23,7 @@
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_stream.hpp"
+#include "transports/tls/tls_stream.hpp"
 
 namespace surang::bridge {
 
@@ -41,6 +43,23 @@ TcpDialerOptions egress_options(Shared& shared) {
   return options;
 }
 
+// What one user asks about destinations: within that user's limit, and on that user's account.
+class UserControl final : public tunnel::Control {
+ public:
+  UserControl(ReachCheck& check, std::shared_ptr<Account> account)
+      : check_(check), account_(std::move(account)) {}
+
+  asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
+    if (!account_->questions.admit(std::chrono::steady_clock::now())) co_return make_error_code(Errc::limit);
+    const ReachCheck::Spent spent(account_, &account_->used);
+    co_return co_await check_.look(std::move(to), spent);
+  }
+
+ private:
+  ReachCheck& check_;
+  const std::shared_ptr<Account> account_;
+};
+
 }  // namespace
 
 struct Worker::Impl {
@@ -49,6 +68,7 @@ struct Worker::Impl {
         tasks(io.get_executor()),
         cover_names(io.get_executor(), resolver),
         egress(resolver, egress_options(given)),
+        reach(io.get_executor(), resolver, egress_options(given), tls::make_client_context()),
         cover(cover_names, {}) {
     make_acceptor();
   }
@@ -143,8 +163,9 @@ struct Worker::Impl {
   asio::awaitable<void> run_session(Authenticated peer, std::shared_ptr<Account> account) {
     const auto id = ++next_id;
     spdlog::debug("s{}: session opens", id);
+    UserControl control(reach, account);
     const auto ended = co_await tunnel::serve(std::move(peer), account->key, egress, limits, shared.served,
-                                              account->used, shared.draining);
+                                              account->used, shared.draining, &control);
     spdlog::debug("s{}: session ends: {}", id, ended ? "done" : ended.error().message());
   }
 
@@ -169,7 +190,9 @@ struct Worker::Impl {
   SystemResolver resolver;
   TaskGroup tasks;
   RememberingResolver cover_names;
-  TcpDialer egress, cover;
+  TcpDialer egress;
+  ReachCheck reach;
+  TcpDialer cover;
   tunnel::ServeLimits limits;
   std::shared_ptr<TransportAcceptor> acceptor;
   std::vector<std::pair<tcp::acceptor, config::ListenerOptions>> listening;
@@ -239,6 +262,7 @@ void Worker::stop() {
     impl_->stop_listening();
     impl_->cut_sessions(true);
     impl_->tasks.cancel();
+    impl_->reach.stop();
   });
   impl_->thread.join();
 }

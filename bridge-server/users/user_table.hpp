@@ -8,6 +8,7 @@
 #include <shared_mutex>
 #include <vector>
 
+#include "bridge-server/users/question_limit.hpp"
 #include "bridge-server/users/user_store.hpp"
 #include "transports/core/user.hpp"
 
@@ -21,6 +22,7 @@ struct Account {
   std::atomic<bool> removed{false};
   std::atomic<std::uint64_t> used{0};  ///< bytes, of all time
   std::atomic<unsigned> sessions{0};   ///< open now, over all workers
+  QuestionLimit questions;             ///< control requests, over all workers
   std::uint64_t stored = 0;            ///< of `used`, what the database has; only the flushing thread's
 
   /// Whether its sessions may go on at `now` (unix seconds).

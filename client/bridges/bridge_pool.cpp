@@ -18,6 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLookOut{100};
+constexpr std::chrono::seconds kAskLimit{5};
 
 asio::awaitable<void> sleep_until(Clock::time_point when) {
   asio::steady_timer timer(co_await asio::this_coro::executor, when);
@@ -93,7 +94,9 @@ struct BridgePool::State {
   static asio::awaitable<void> search(Self s);
   static asio::awaitable<void> attempt(Self s, LanePtr lane, std::shared_ptr<Race> race);
   static asio::awaitable<Result<LanePtr>> found(Self s);
+  static void doubt(const Self& s, const LanePtr& lane);
   static asio::awaitable<void> verify(Self s, LanePtr lane);
+  static asio::awaitable<Result<tunnel::ReachAnswer>> ask(Self s, Endpoint to);
   static asio::awaitable<void> keep_warm(Self s);
   static asio::awaitable<void> retire(Self s, LanePtr lane);
 };
@@ -203,6 +206,12 @@ asio::awaitable<Result<LanePtr>> BridgePool::State::found(Self s) {
   co_return s->preferred;
 }
 
+// Asks a session not heard of for a while whether it still lives, beside what goes on by it.
+void BridgePool::State::doubt(const Self& s, const LanePtr& lane) {
+  if (Clock::now() - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
+    s->tasks.spawn(verify(s, lane));
+}
+
 // A session not heard of for a while may be dead without knowing (sleep, another network).
 asio::awaitable<void> BridgePool::State::verify(Self s, LanePtr lane) {
   struct Done {
@@ -298,8 +307,7 @@ StreamPtr BridgePool::dial_at_once(const Endpoint& to) {
   s->leave_old_network();
   if (!s->up()) return nullptr;
   const LanePtr lane = s->preferred;
-  if (s->last_use - lane->heard > s->options.trust && !std::exchange(lane->verifying, true))
-    s->tasks.spawn(State::verify(s, lane));
+  State::doubt(s, lane);
   return lane->tunnel.dial_at_once(to);
 }
 
@@ -324,6 +332,23 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
   if (!found) co_return found.error();
   if (early && *found == likely) co_return std::move(early);
   co_return co_await (*found)->tunnel.dial(std::move(to));
+}
+
+asio::awaitable<Result<tunnel::ReachAnswer>> BridgePool::State::ask(Self s, Endpoint to) {
+  s->leave_old_network();
+  if (!s->up()) {
+    const auto lane = co_await found(s);  // at once when nothing is searched
+    if (!lane) co_return lane.error();
+  }
+  const LanePtr lane = s->preferred;
+  doubt(s, lane);
+  auto answer = co_await lane->tunnel.reach(std::move(to));
+  if (answer) lane->heard = Clock::now();
+  co_return answer;
+}
+
+asio::awaitable<Result<tunnel::ReachAnswer>> BridgePool::reach(Endpoint to) {
+  return with_timeout(kAskLimit, State::ask(state_, std::move(to)));
 }
 
 bool BridgePool::empty() const {

@@ -39,7 +39,7 @@ struct LaneStatus {
 /// Why a bridge could not be used, as the end of a sentence about it, for a person.
 std::string bridge_trouble(const error_code& why);
 
-class BridgePool : public Dialer {
+class BridgePool : public Dialer, public tunnel::Control {
  public:
   using Factory = std::function<Result<std::unique_ptr<TransportDialer>>(
       const TransportSpec&, const BridgeIdentity&, std::string& why)>;
@@ -55,6 +55,9 @@ class BridgePool : public Dialer {
   /// Errc::no_route when no bridge works now.
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
   StreamPtr dial_at_once(const Endpoint& to) override;
+
+  /// By the session that is up, or that a running search finds; begins none. Within 5 s.
+  asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override;
 
   bool empty() const;
   std::vector<LaneStatus> status() const;

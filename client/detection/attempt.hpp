@@ -15,6 +15,10 @@
 
 typedef struct ssl_ctx_st SSL_CTX;
 
+namespace surang::tunnel {
+class Control;
+}
+
 namespace surang::client {
 
 /// Connections to addresses already known. TcpDialer in the program, a script in tests.
@@ -32,7 +36,8 @@ class HeadStart;
 struct AttemptTools {
   Names* names = nullptr;
   Connector* connector = nullptr;
-  Dialer* tunnel = nullptr;  ///< null without a bridge
+  Dialer* tunnel = nullptr;            ///< null without a bridge
+  tunnel::Control* control = nullptr;  ///< what the bridge sees; the same
   /// For the first attempt of a race; may be null.
   std::shared_ptr<HeadStart> head_start;
   /// Addresses that are known not to answer on this network. Empty where that very knowledge is tested, and

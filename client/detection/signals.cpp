@@ -21,7 +21,7 @@ constexpr std::array<Words, 32> kWords{{
     {"dns_bogon", "the network's name server gives an address that no public site can have"},
     {"dns_sinkhole", "the network's name server gives one address for unrelated sites"},
     {"dns_late_answer", "two different answers came from the network's name server"},
-    {"dns_differs", "the network's name server lies: encrypted DNS gives other addresses, and those work"},
+    {"dns_differs", "the network's name server lies: asked elsewhere, the name has other addresses, and those work"},
     {"dns_silence", "the network's name server does not answer"},
     {"tcp_rst", "the connection was refused or reset before it stood"},
     {"tcp_silence", "packets to the site's address vanish"},

@@ -80,8 +80,9 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   const auto port = race->to().port();
   const bool pending = failing->view.outcome == Outcome::pending;
   if (!winner || winner->view.outcome != Outcome::validated) {
+    const bool down = winner ? false : co_await failed_elsewhere(race, host);
     const bool silent = pending ? co_await race->wait_for_failure(failing) : false;
-    if (silent) learner.saw(host, *failing);
+    if (silent && !down) learner.saw(host, *failing);  // a dead site's silence is not the network's
     learner.conclude(host, port, *failing, nullptr, network);
     co_return;
   }
@@ -105,6 +106,10 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     // A site with a bad certificate of its own shows it everywhere: it need not be looked at again.
     if (!proof && proof.error() == Errc::certificate && learner.still_on(network)) learner.prove(host);
     if (!proof) co_return;
+    const bool lie = winner->view.way == Way::tunnel && failing == direct
+                         ? co_await names_lie(race->to(), host, failing->addresses)
+                         : false;
+    if (lie) failing->view.signal = Signal::dns_differs;
   }
   // Encrypted DNS out of reach leaves the reason that it was asked for.
   if (!direct && known && is_dns(failing->view.signal)) failing->view.signal = known->signal;
@@ -257,6 +262,8 @@ asio::awaitable<void> RouterCore::contrast(Endpoint to, std::string host) {
     ~Done() { core->contrasting.erase(host); }
   };
   const Done done{shared_from_this(), host};
+  const bool down = co_await down_elsewhere(to, host);
+  if (down) co_return;
   auto probe = probe_flight_for(host, to.port());
   // Opening it is the whole probe: what comes of it is learnt there, the connection itself is dropped.
   auto opened = co_await open(std::move(to), std::move(probe), nullptr, true);

@@ -1,8 +1,10 @@
 // why, check and convictions: what Router believes and what it sees, in words.
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <ctime>
 
+#include "client/detection/control_word.hpp"
 #include "client/detection/probe_flight.hpp"
 #include "client/detection/site_scope.hpp"
 #include "client/routing/router_core.hpp"
@@ -147,7 +149,8 @@ asio::awaitable<json::object> Router::check(std::string host) {
   if (!pinned && core->tunnel) ways.push_back(Way::tunnel);
 
   json::array tried;
-  std::vector<asio::ip::address> named;  // by the network's name server
+  DirectSide here;
+  auto& named = here.addresses;  // by the network's name server
   std::string text = to.to_string() + ":";
   const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(to.host(), to.port()));
   for (const Way way : ways) {
@@ -166,7 +169,14 @@ asio::awaitable<json::object> Router::check(std::string host) {
     t.signal = attempt->view.outcome == Outcome::pending ? attempt->silence() : attempt->view.signal;
     t.detail = attempt->view.detail;
     if (way != Way::tunnel) t.address = attempt->tried_address();
-    if (way == Way::direct) named = attempt->addresses;
+    if (way == Way::direct) {
+      here.signal = t.works ? Signal::none : t.signal;
+      if (!to.address()) named = attempt->addresses;
+      if (t.signal == Signal::http_redirect) here.redirect = t.detail;
+    }
+    const bool told = way == Way::direct_encrypted_dns &&
+                      (attempt->view.agrees || attempt->view.no_such_name || !attempt->addresses.empty());
+    here.network_alive |= t.works || told;
     const bool same =
         way == Way::direct_encrypted_dns && std::any_of(named.begin(), named.end(), [&](const auto& address) {
           return std::count(attempt->addresses.begin(), attempt->addresses.end(), address) > 0;
@@ -191,6 +201,28 @@ asio::awaitable<json::object> Router::check(std::string host) {
     tried.push_back(std::move(item));
   }
   o["ways"] = std::move(tried);
+  if (core->parts.control && core->tunnel && !pinned && !core->parts.is_local(to)) {
+    const auto there = co_await core->ask_bridge(to, to.host());
+    // A ServerHello came, and where the name leads is in doubt: only a certificate tells who answers there.
+    if (here.signal == Signal::none && there && names_differ(named, *there)) {
+      auto proving = verified(core->executor, core->tools(), core->limits(), Way::direct, to, to.host(),
+                              core->tls_context());
+      const auto proof = co_await std::move(proving);
+      if (proof || proof.error() == Errc::certificate) here.certificate = proof.has_value();
+    }
+    here.network_alive |= core->learner.health().alive(Clock::now());
+    const auto word = judge_control(here, there);
+    auto words = describe(there);
+    text += "\n  the bridge " + words + '\n' + std::string(describe(word));
+    json::object bridge;
+    if (there) {
+      bridge["reaches"] = there->works();
+      bridge["saw"] = json::parse(tunnel::to_text(*there));
+    }
+    bridge["text"] = std::move(words);
+    o["bridge"] = std::move(bridge);
+    o["means"] = to_string(word);
+  }
   o["text"] = text;
   co_return o;
 }

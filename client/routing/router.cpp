@@ -39,8 +39,9 @@ bool is_local_endpoint(const Endpoint& to) {
 }
 
 RouterParts real_parts(const asio::any_io_executor& executor, const config::ClientOptions& options,
-                       Dialer* tunnel, Router::OwnPort own_port) {
+                       Dialer* tunnel, Router::OwnPort own_port, tunnel::Control* control) {
   RouterParts parts;
+  parts.control = control;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
   parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
@@ -57,8 +58,9 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
 }  // namespace
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-               VerdictStore& store, OwnPort own_port)
-    : Router(executor, options, tunnel, store, real_parts(executor, options, tunnel, std::move(own_port))) {}
+               VerdictStore& store, OwnPort own_port, tunnel::Control* control)
+    : Router(executor, options, tunnel, store,
+             real_parts(executor, options, tunnel, std::move(own_port), control)) {}
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
                VerdictStore& store, RouterParts parts)

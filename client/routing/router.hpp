@@ -13,6 +13,7 @@
 #include "client/detection/verdict_store.hpp"
 #include "client/routing/outbound.hpp"
 #include "config/client_options.hpp"
+#include "transports/tunnel/control.hpp"
 
 namespace surang::client {
 
@@ -24,6 +25,8 @@ struct RouterParts {
   std::function<bool(const Endpoint&)> is_local;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;
+  tunnel::Control* control =
+      nullptr;  ///< what the bridge sees of sites; null without one. Outlives the Router
 };
 
 struct RouterCore;
@@ -33,9 +36,10 @@ class Router : public Outbound {
   /// Whether an address and port are this program's own, which is never dialled whatever name led there.
   using OwnPort = std::function<bool(const asio::ip::address&, std::uint16_t)>;
 
-  /// `tunnel` (null without a bridge) and `store` must outlive it. After stop() nothing of it runs any more.
+  /// `tunnel`, `control` (both null without a bridge) and `store` must outlive it. After stop() nothing of it
+  /// runs any more.
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-         VerdictStore& store, OwnPort own_port = {});
+         VerdictStore& store, OwnPort own_port = {}, tunnel::Control* control = nullptr);
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
          VerdictStore& store, RouterParts parts);
   ~Router() override;
@@ -48,8 +52,9 @@ class Router : public Outbound {
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
   /// "expires", "signal", "scope", "evidence": [...], "text"}; `text` is for a person.
   boost::json::object why(std::string host);
-  /// Tries every way now: {"host", "ways": [{"way", "works", "signal", "ms", "text"}...], "text"}. Learns
-  /// nothing.
+  /// Tries every way now, and asks the bridge what it sees: {"host", "ways": [{"way", "works", "signal",
+  /// "ms", "text"}...], "bridge": {"reaches", "saw", "text"}, "means", "text"}; the last but one is a
+  /// ControlWord. Learns nothing.
   asio::awaitable<boost::json::object> check(std::string host);
   /// The verdicts that hold on this network now.
   boost::json::array convictions();

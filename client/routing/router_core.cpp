@@ -39,6 +39,7 @@ AttemptTools RouterCore::tools() {
   t.names = parts.names.get();
   t.connector = parts.connector.get();
   t.tunnel = tunnel;
+  t.control = tunnel ? parts.control : nullptr;
   t.proven = [this](const std::string& host) { return learner.proven(host); };
   t.prove = [this](const std::string& host) { learner.prove(host); };
   t.tls_context = [this] { return tls_context(); };

@@ -45,6 +45,14 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// Asks direct and the tunnel by a flight of our own, to learn what a flight that may not be repeated met.
   void contrast_later(Endpoint to, std::string host);
   asio::awaitable<void> contrast(Endpoint to, std::string host);
+  /// What the bridge sees of a site, by its name where that is known; never asked about what is local.
+  asio::awaitable<Result<tunnel::ReachAnswer>> ask_bridge(Endpoint to, std::string host);
+  /// Whether the site answers the bridge no more than it does here: nothing to probe.
+  asio::awaitable<bool> down_elsewhere(Endpoint to, std::string host);
+  /// The same for a race that nobody won: its failure says nothing about the network.
+  asio::awaitable<bool> failed_elsewhere(std::shared_ptr<Race> race, std::string host);
+  /// Whether the certificate seen at `addresses` fails because the name server here leads elsewhere.
+  asio::awaitable<bool> names_lie(Endpoint to, std::string host, std::vector<asio::ip::address> addresses);
   /// Follows an unjudged direct connection on which a flight of the kind `said` has left. It must not outlive
   /// `stream`.
   std::unique_ptr<ConnectionWatch> watch_unjudged(Endpoint to, std::string host, const Stream& stream,

@@ -160,8 +160,8 @@ asio::awaitable<void> Rig::serve(StreamPtr stream, std::array<std::uint8_t, 32> 
   theirs.binding = binding;
   UserKey known = user;
   if (wrong_proof) known.secret[0] ^= 1;
-  const auto result =
-      co_await tunnel::serve(std::move(theirs), known, egress, options_.server, counters, user_bytes, drain);
+  const auto result = co_await tunnel::serve(std::move(theirs), known, egress, options_.server, counters,
+                                             user_bytes, drain, control);
   ended.push_back(result ? error_code() : result.error());
 }
 

@@ -73,6 +73,7 @@ class Rig : public TransportDialer {
   std::vector<error_code> ended;  ///< how serve() ended
 
   ScriptedEgress egress;
+  tunnel::Control* control = nullptr;  ///< answers questions; null: a bridge of before there were any
   tunnel::ServeCounters counters;
   std::atomic<std::uint64_t> user_bytes{0};
   std::atomic<bool> drain{false};

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -52,5 +53,19 @@ asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr i
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      std::string name,
                                                                      std::vector<std::string> alpn);
+
+/// What a server showed, believed or not.
+struct ShownCertificate {
+  bool verified = false;                ///< a chain to the context's roots, and good for the name
+  std::string problem;                  ///< why not, in OpenSSL's words
+  std::array<std::uint8_t, 32> leaf{};  ///< SHA-256 of the certificate (DER); zeros when none was shown
+  std::array<std::uint8_t, 32> key{};   ///< SHA-256 of its SubjectPublicKeyInfo (RFC 7469 2.4)
+};
+
+/// The same handshake for its certificate's sake: what does not verify is told, and is no error. Nothing that
+/// follows on such a connection could be trusted, so there is none.
+asio::awaitable<Result<ShownCertificate>> look_at_certificate(StreamPtr inner,
+                                                              std::shared_ptr<SSL_CTX> context,
+                                                              std::string name);
 
 }  // namespace surang::tls

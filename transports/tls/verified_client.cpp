@@ -1,5 +1,6 @@
-// Ordinary verified TLS as a client.
+// Ordinary TLS as a client: verified, or for a look at the certificate.
 #include <openssl/err.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include <stdexcept>
@@ -23,11 +24,11 @@ std::shared_ptr<SSL_CTX> make_client_context(const std::string& extra_ca_file) {
   return context;
 }
 
-asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
-                                                                     std::shared_ptr<SSL_CTX> context,
-                                                                     std::string name,
-                                                                     std::vector<std::string> alpn) {
-  SslPtr ssl(SSL_new(context.get()), SSL_free);
+namespace {
+
+// A client's side of a handshake with `name`; null for a name that cannot be one.
+SslPtr client_of(SSL_CTX* context, const std::string& name, const std::vector<std::string>& alpn) {
+  SslPtr ssl(SSL_new(context), SSL_free);
   SSL_set_connect_state(ssl.get());
   bool named = false;
   if (!address_literal(name)) {
@@ -37,16 +38,58 @@ asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr i
   } else {
     named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) == 1;
   }
-  if (!named) co_return make_error_code(Errc::bad_input);
+  if (!named) return {nullptr, SSL_free};
   std::string protocols;
   for (const auto& p : alpn) (protocols += static_cast<char>(p.size())) += p;
   if (!protocols.empty())
     SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(protocols.data()),
                         static_cast<unsigned>(protocols.size()));
+  return ssl;
+}
+
+std::array<std::uint8_t, 32> sha256_of(const std::function<int(unsigned char**)>& encode) {
+  std::array<std::uint8_t, 32> digest{};
+  unsigned char* der = nullptr;
+  const int size = encode(&der);
+  if (size > 0) SHA256(der, static_cast<std::size_t>(size), digest.data());
+  OPENSSL_free(der);
+  return digest;
+}
+
+}  // namespace
+
+asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
+                                                                     std::shared_ptr<SSL_CTX> context,
+                                                                     std::string name,
+                                                                     std::vector<std::string> alpn) {
+  auto ssl = client_of(context.get(), name, alpn);
+  if (!ssl) co_return make_error_code(Errc::bad_input);
   auto stream = TlsStream::make(std::move(inner), std::move(ssl));
   const auto done = co_await stream->handshake();
   if (done.has_error()) co_return done.error();
   co_return std::move(stream);
+}
+
+asio::awaitable<Result<ShownCertificate>> look_at_certificate(StreamPtr inner,
+                                                              std::shared_ptr<SSL_CTX> context,
+                                                              std::string name) {
+  const std::vector<std::string> alpn{"h2", "http/1.1"};
+  auto ssl = client_of(context.get(), name, alpn);
+  if (!ssl) co_return make_error_code(Errc::bad_input);
+  SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);  // it is verified all the same, and the result kept
+  const auto stream = TlsStream::make(std::move(inner), std::move(ssl));
+  const auto done = co_await stream->handshake();
+  if (done.has_error()) co_return done.error();
+  ShownCertificate shown;
+  auto* const leaf = SSL_get0_peer_certificate(stream->ssl());
+  if (!leaf) co_return shown;
+  const long result = SSL_get_verify_result(stream->ssl());
+  shown.verified = result == X509_V_OK;
+  if (!shown.verified) shown.problem = X509_verify_cert_error_string(result);
+  shown.leaf = sha256_of([leaf](unsigned char** out) { return i2d_X509(leaf, out); });
+  shown.key =
+      sha256_of([leaf](unsigned char** out) { return i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), out); });
+  co_return shown;
 }
 
 }  // namespace surang::tls

@@ -82,6 +82,7 @@ void H2Session::received_frame(const nghttp2_frame& frame) {
   if (frame.hd.type == NGHTTP2_HEADERS && !options_.server && !stream->established_ &&
       header_.status >= 200) {
     stream->established_ = true;
+    stream->status_ = header_.status;
     if (header_.status >= 300) {
       stream->fail(error_of(header_.status, header_.proxy_status));
       reset(*stream);

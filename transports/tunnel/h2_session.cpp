@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -31,6 +32,17 @@ bool wants_answer(const std::uint8_t* frame, std::size_t length) {
   const auto type = frame[3];
   const bool ack = frame[4] & NGHTTP2_FLAG_ACK;
   return type == NGHTTP2_HEADERS || ((type == NGHTTP2_PING || type == NGHTTP2_SETTINGS) && !ack);
+}
+
+// nghttp2 copies both.
+nghttp2_nv field(std::string_view name, std::string_view value, std::uint8_t flags = NGHTTP2_NV_FLAG_NONE) {
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(), flags};
+}
+
+// One that no compression may remember.
+nghttp2_nv secret_field(std::string_view name, std::string_view value) {
+  return field(name, value, NGHTTP2_NV_FLAG_NO_INDEX);
 }
 
 }  // namespace
@@ -252,24 +264,18 @@ void H2Session::finish(error_code why) noexcept {
   finished_signal_.notify();
 }
 
-std::unique_ptr<H2Stream> H2Session::connect(const std::string& authority) {
+std::unique_ptr<H2Stream> H2Session::request(std::span<const nghttp2_nv> fields, bool with_body) {
   std::unique_ptr<H2Stream> stream(new H2Stream(*this, 0, executor_, options_.stream_window));
   streams_.push_back(*stream);
-  const auto field = [](std::string_view name, std::string_view value, std::uint8_t flags) {
-    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                      value.size(), flags};
-  };
-  const nghttp2_nv fields[] = {
-      field(":method", "CONNECT", NGHTTP2_NV_FLAG_NONE),
-      field(":authority", authority, NGHTTP2_NV_FLAG_NO_INDEX),
-      field("proxy-authorization", options_.proof, NGHTTP2_NV_FLAG_NO_INDEX),
-  };
+  std::array<nghttp2_nv, 5> all;
+  auto count = static_cast<std::size_t>(std::copy(fields.begin(), fields.end(), all.begin()) - all.begin());
+  if (!introduced_ && !options_.proof.empty())
+    all[count++] = secret_field("proxy-authorization", options_.proof);
   const auto provider = h2_data_provider();
-  const auto id =
-      finished_ ? NGHTTP2_ERR_INVALID_STATE
-                : nghttp2_submit_request(h2_, nullptr, fields, introduced_ || options_.proof.empty() ? 2 : 3,
-                                         &provider, stream.get());
+  stream->local_ended_ = !with_body;
+  const auto id = finished_ ? NGHTTP2_ERR_INVALID_STATE
+                            : nghttp2_submit_request(h2_, nullptr, all.data(), count,
+                                                     with_body ? &provider : nullptr, stream.get());
   if (id < 0) {
     stream->in_nghttp2_ = false;
     stream->fail(make_error_code(Errc::no_route));
@@ -281,16 +287,27 @@ std::unique_ptr<H2Stream> H2Session::connect(const std::string& authority) {
   return stream;
 }
 
+std::unique_ptr<H2Stream> H2Session::connect(const std::string& authority) {
+  const nghttp2_nv fields[] = {field(":method", "CONNECT"), secret_field(":authority", authority)};
+  return request(fields, true);
+}
+
+std::unique_ptr<H2Stream> H2Session::get(const std::string& authority, std::string_view path) {
+  const nghttp2_nv fields[] = {field(":method", "GET"), field(":scheme", "https"),
+                               secret_field(":authority", authority), field(":path", path)};
+  auto stream = request(fields, false);
+  if (!flushed_) {  // nothing will follow that could travel with it
+    first_data_ = true;
+    coalesce_.cancel();
+  }
+  return stream;
+}
+
 void H2Session::introduce() {
   if (introduced_ || finished_) return;
-  const auto field = [](std::string_view name, std::string_view value) {
-    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                      value.size(), NGHTTP2_NV_FLAG_NO_INDEX};
-  };
-  const nghttp2_nv fields[] = {field(":method", "OPTIONS"), field(":scheme", "https"),
-                               field(":authority", "bridge"), field(":path", "*"),
-                               field("proxy-authorization", options_.proof)};
+  const nghttp2_nv fields[] = {secret_field(":method", "OPTIONS"), secret_field(":scheme", "https"),
+                               secret_field(":authority", "bridge"), secret_field(":path", "*"),
+                               secret_field("proxy-authorization", options_.proof)};
   if (nghttp2_submit_request(h2_, nullptr, fields, std::size(fields), nullptr, nullptr) < 0) return;
   ++active_;
   first_data_ = true;
@@ -298,19 +315,20 @@ void H2Session::introduce() {
   kick();
 }
 
-void H2Session::answer(H2Stream& stream, int status, std::string_view proxy_status, bool keep_open) {
+void H2Session::accept(H2Stream& stream, std::string_view content_type) {
+  if (finished_) return;
+  const nghttp2_nv fields[] = {field(":status", "200"), field("content-type", content_type)};
+  const auto provider = h2_data_provider();
+  nghttp2_submit_response(h2_, stream.id_, fields, content_type.empty() ? 1 : 2, &provider);
+  nudge();
+}
+
+void H2Session::refuse(H2Stream& stream, int status, std::string_view proxy_status) {
   if (finished_) return;
   const std::string code = std::to_string(status);
-  const auto field = [](std::string_view name, std::string_view value) {
-    return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                      reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                      value.size(), NGHTTP2_NV_FLAG_NONE};
-  };
   const nghttp2_nv fields[] = {field(":status", code), field("proxy-status", proxy_status)};
-  const auto provider = h2_data_provider();
-  nghttp2_submit_response(h2_, stream.id_, fields, proxy_status.empty() ? 1 : 2,
-                          keep_open ? &provider : nullptr);
-  keep_open ? nudge() : kick();
+  nghttp2_submit_response(h2_, stream.id_, fields, proxy_status.empty() ? 1 : 2, nullptr);
+  kick();
 }
 
 bool H2Session::usable() const noexcept {

@@ -81,6 +81,8 @@ class H2Session {
 
   /// Client: opens a CONNECT to `authority`.
   std::unique_ptr<H2Stream> connect(const std::string& authority);
+  /// Client: a GET of `path`, of which only the answer's body is read.
+  std::unique_ptr<H2Stream> get(const std::string& authority, std::string_view path);
   /// Client: a request without effect that carries the proof, unless one is under way already.
   void introduce();
   /// Round trip of a PING; an error when the session ends first.
@@ -115,6 +117,7 @@ class H2Session {
   struct Batch;
 
   void open_nghttp2();
+  std::unique_ptr<H2Stream> request(std::span<const nghttp2_nv> fields, bool with_body);
   asio::awaitable<void> read_loop();
   asio::awaitable<void> write_loop();
   asio::awaitable<void> watch_loop();
@@ -138,7 +141,8 @@ class H2Session {
   void give_back_session() noexcept;
   void reset(H2Stream& stream) noexcept;
   void detach(H2Stream& stream, bool abort) noexcept;
-  void answer(H2Stream& stream, int status, std::string_view proxy_status, bool keep_open);
+  void accept(H2Stream& stream, std::string_view content_type);
+  void refuse(H2Stream& stream, int status, std::string_view proxy_status);
 
   // For the callbacks.
   void received(H2Stream* stream, std::int32_t id, std::span<const std::uint8_t> bytes);

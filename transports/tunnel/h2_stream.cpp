@@ -85,10 +85,10 @@ void H2Stream::close(bool abort) noexcept {
   writable_.notify();
 }
 
-void H2Stream::accept() {
+void H2Stream::accept(std::string_view content_type) {
   if (closed_ || !session_ || !in_nghttp2_) return;
   established_ = true;
-  session_->answer(*this, 200, {}, true);
+  session_->accept(*this, content_type);
 }
 
 void H2Stream::refuse(int status, std::string_view proxy_status) {
@@ -98,7 +98,7 @@ void H2Stream::refuse(int status, std::string_view proxy_status) {
     session_->consumed(*this,
                        in_.size());  // what came ahead of the answer; a reset would overtake the answer
     in_.clear();
-    session_->answer(*this, status, proxy_status, false);
+    session_->refuse(*this, status, proxy_status);
   }
   close(false);
 }

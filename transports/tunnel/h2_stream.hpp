@@ -29,10 +29,14 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   /// Calls `tell` once when the stream breaks, or has; an empty one takes it back.
   void when_broken(std::function<void()> tell);
 
-  /// Server: answers the CONNECT with 200; before that nothing may be written.
-  void accept();
+  /// Server: answers with 200, and `content_type` (RFC 9110 8.3) unless it is empty; before that nothing may
+  /// be written.
+  void accept(std::string_view content_type = {});
   /// Server: answers with an error status and `proxy_status` (when not empty), and closes.
   void refuse(int status, std::string_view proxy_status);
+
+  /// Client: the status that came; 0 before that.
+  int status() const noexcept { return status_; }
 
  private:
   friend class H2Session;
@@ -55,6 +59,7 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   std::uint32_t window_;        // what we let the peer send ahead
   std::uint32_t round_ = 0;     // the round trip that consumed_ belongs to
   std::uint32_t consumed_ = 0;  // bytes read in it
+  int status_ = 0;              // client: of the answer
   bool closed_ = false;         // by us, both ways
   bool local_ended_ = false;    // END_STREAM asked for
   bool remote_ended_ = false;   // END_STREAM seen

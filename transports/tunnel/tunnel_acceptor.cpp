@@ -2,6 +2,7 @@
 
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
+#include <utility>
 
 #include "transports/core/relay.hpp"
 #include "transports/tunnel/h2_session.hpp"
@@ -38,13 +39,15 @@ H2Options options_of(const ServeLimits& limits, ServeCounters& counters,
 class Server final : public H2Observer {
  public:
   Server(Authenticated peer, const UserKey& user, Dialer& egress, const ServeLimits& limits,
-         ServeCounters& counters, std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain)
+         ServeCounters& counters, std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,
+         Control* control)
       : user_(user),
         binding_(peer.binding),
         egress_(egress),
         limits_(limits),
         counters_(counters),
         drain_(drain),
+        control_(control),
         tasks_(peer.stream->executor()),
         session_(std::move(peer.stream), options_of(limits, counters, user_bytes), this) {}
 
@@ -80,10 +83,16 @@ class Server final : public H2Observer {
       ++counters_.refused_streams;
       return;
     }
-    if (request.method != "CONNECT") return stream->refuse(405, {});
+    const bool question = control_ && request.method == "GET" && request.path == kReachPath;
+    if (!question && request.method != "CONNECT") return stream->refuse(405, {});
     if (!request.protocol.empty()) return stream->refuse(501, {});
     auto to = Endpoint::parse(request.authority);
     if (!to || to->port() == 0) return stream->refuse(400, "surang; error=http_request_error");
+    if (question) {
+      if (std::exchange(asked_, true)) return refuse_question(*stream);
+      tasks_.spawn([&](TaskGroup::Task task) { return tell(std::move(*to), std::move(stream), task); });
+      return;
+    }
     ++counters_.streams;
     tasks_.spawn([&](TaskGroup::Task task) { return carry(std::move(*to), std::move(stream), task); });
   }
@@ -93,6 +102,33 @@ class Server final : public H2Observer {
   }
 
  private:
+  void refuse_question(H2Stream& stream) {
+    ++counters_.refused_questions;
+    stream.refuse(429, "surang; error=http_request_denied");
+  }
+
+  asio::awaitable<void> tell(Endpoint to, std::unique_ptr<H2Stream> stream, TaskGroup::Task task) {
+    struct Done {
+      bool& asked;
+      ~Done() { asked = false; }
+    } const done{asked_};
+    stream->when_broken([task] { task.cancel(); });  // the client gave up
+    const auto seen = co_await control_->reach(std::move(to));
+    stream->when_broken({});
+    if (seen.has_error() && seen.error() == Errc::limit) co_return refuse_question(*stream);
+    if (!seen) {
+      ++counters_.refused_questions;
+      const auto refusal = refusal_of(seen.error());
+      stream->refuse(refusal.status, refusal.proxy_status);
+      co_return;
+    }
+    ++counters_.questions;
+    const auto text = to_text(*seen);
+    stream->accept("application/json");
+    const auto said = co_await stream->write_all(asio::buffer(text));
+    if (said) (void)co_await stream->shutdown_write();
+  }
+
   asio::awaitable<void> carry(Endpoint to, std::unique_ptr<H2Stream> stream, TaskGroup::Task task) {
     stream->when_broken([task] { task.cancel(); });  // the client gave up
     auto dialled = co_await egress_.dial(std::move(to));
@@ -116,7 +152,9 @@ class Server final : public H2Observer {
   const ServeLimits limits_;
   ServeCounters& counters_;
   const std::atomic<bool>& drain_;
+  Control* const control_;
   bool proven_ = false;
+  bool asked_ = false;  // a question is being answered
   TaskGroup tasks_;
   H2Session session_;
 };
@@ -125,9 +163,10 @@ class Server final : public H2Observer {
 
 asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
                                     const ServeLimits& limits, ServeCounters& counters,
-                                    std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain) {
+                                    std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,
+                                    Control* control) {
   ++counters.sessions;
-  Server server(std::move(peer), user, egress, limits, counters, user_bytes, drain);
+  Server server(std::move(peer), user, egress, limits, counters, user_bytes, drain, control);
   const error_code ended = co_await server.run();
   if (ended) co_return ended;
   co_return Result<void>{};

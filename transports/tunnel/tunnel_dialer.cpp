@@ -1,6 +1,7 @@
 #include "transports/tunnel/tunnel_dialer.hpp"
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "transports/core/task_group.hpp"
@@ -10,6 +11,8 @@
 
 namespace surang::tunnel {
 namespace {
+
+constexpr std::chrono::seconds kAskLimit{5};  // a bridge takes 4 s at most
 
 // What outlives the dialer until its coroutines have unwound.
 struct State {
@@ -31,6 +34,10 @@ struct State {
   std::atomic<std::uint64_t> bytes_up{0}, bytes_down{0};
   std::uint64_t session_count = 0, failures = 0;
   error_code last_error;
+  bool asking = false;
+  Wakeup asked;  // the next question may go out
+
+  H2Session* ready() const { return !closed && current && current->usable() ? current : nullptr; }
 };
 
 // Keeps the list of sessions true even when the coroutine is destroyed.
@@ -93,6 +100,44 @@ asio::awaitable<void> run_session(std::shared_ptr<State> state) {
   }
 }
 
+// What a bridge's refusal of a question means; words that are none of ours say nothing.
+error_code refused(int status, error_code why) {
+  if (status < 300) return why == Errc::timed_out ? why : make_error_code(Errc::no_route);
+  if (status == 403) return make_error_code(Errc::destination_denied);
+  if (status == 429) return make_error_code(Errc::limit);
+  return make_error_code(Errc::protocol);
+}
+
+// One question to the session that is up when its turn comes.
+asio::awaitable<Result<ReachAnswer>> ask(std::shared_ptr<State> s, Endpoint to) {
+  while (s->asking) co_await s->asked.wait(s->executor);
+  struct Turn {
+    State& state;
+    explicit Turn(State& st) : state(st) { state.asking = true; }
+    ~Turn() {
+      state.asking = false;
+      state.asked.notify();
+    }
+  } const turn(*s);
+  auto* const session = s->ready();
+  if (!session) co_return make_error_code(Errc::no_route);
+  const auto stream = session->get(to.to_string(), kReachPath);
+  struct HangUp {  // the bridge need not go on when nobody waits any more
+    H2Stream& stream;
+    ~HangUp() { stream.close(true); }
+  } const hang_up{*stream};
+  std::string text;
+  std::array<char, 4096> block;
+  for (;;) {
+    const auto n = co_await stream->read_some(asio::buffer(block));
+    if (!n) co_return refused(stream->status(), n.error());
+    if (*n == 0) break;
+    text.append(block.data(), *n);
+    if (text.size() > kMostReachText) co_return make_error_code(Errc::protocol);
+  }
+  co_return parse_reach_answer(text);
+}
+
 }  // namespace
 
 struct TunnelDialer::Impl {
@@ -100,17 +145,12 @@ struct TunnelDialer::Impl {
        const TunnelDialerOptions& options)
       : state(std::make_shared<State>(executor, transport, user, options)), tasks(std::move(executor)) {}
 
-  H2Session* ready() const {
-    const bool open = !state->closed && state->current && state->current->usable();
-    return open ? state->current : nullptr;
-  }
-
   // A session that takes streams, made when there is none; concurrent callers share one attempt.
   asio::awaitable<Result<H2Session*>> session() {
     const auto s = state;
     for (;;) {
       if (s->closed) co_return make_error_code(Errc::closed);
-      if (auto* session = ready()) co_return session;
+      if (auto* session = s->ready()) co_return session;
       s->current = nullptr;
       if (!s->connecting) {
         s->connecting = true;  // until the coroutine starts
@@ -135,7 +175,7 @@ TunnelDialer::~TunnelDialer() {
 }
 
 StreamPtr TunnelDialer::dial_at_once(const Endpoint& to) {
-  auto* session = impl_->ready();
+  auto* session = impl_->state->ready();
   return session ? session->connect(to.to_string()) : nullptr;
 }
 
@@ -152,6 +192,12 @@ asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chro
   (*got)->introduce();
   const auto left = deadline - std::chrono::steady_clock::now();
   co_return co_await with_timeout(left, (*got)->ping());
+}
+
+asio::awaitable<Result<ReachAnswer>> TunnelDialer::reach(Endpoint to) {
+  const auto s = impl_->state;
+  if (!s->ready()) co_return make_error_code(Errc::no_route);
+  co_return co_await with_timeout(kAskLimit, ask(s, std::move(to)));
 }
 
 TunnelStatus TunnelDialer::status() const {

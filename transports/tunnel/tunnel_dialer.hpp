@@ -1,5 +1,5 @@
-// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport
-// (PROTOCOL.md, tunnel).
+// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport, and
+// what the bridge says of destinations when asked (PROTOCOL.md, tunnel, control).
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
+#include "transports/tunnel/control.hpp"
 
 namespace surang::tunnel {
 
@@ -26,7 +27,7 @@ struct TunnelStatus {
   error_code last_error;
 };
 
-class TunnelDialer : public Dialer {
+class TunnelDialer : public Dialer, public Control {
  public:
   /// `transport` must outlive it. Sessions run in a TaskGroup of its own on `executor`.
   TunnelDialer(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
@@ -42,6 +43,9 @@ class TunnelDialer : public Dialer {
 
   /// Makes or checks the session: a PING answered within `limit`, or the reason why not.
   asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit);
+
+  /// By the session that is up; one question at a time, others wait for their turn.
+  asio::awaitable<Result<ReachAnswer>> reach(Endpoint to) override;
 
   TunnelStatus status() const;
   /// Lets open streams end, takes no new ones on the present session (network change, better transport).

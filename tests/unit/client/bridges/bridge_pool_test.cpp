@@ -49,6 +49,7 @@ struct FarEnd {
   bool swallow = false;  // what the client says is lost
   std::size_t first_write = 0;
   std::vector<StreamPtr> unheard;
+  tunnel::Control* control = nullptr;
   tunnel::ServeLimits limits;
   tunnel::ServeCounters counters;
   std::atomic<std::uint64_t> bytes{0};
@@ -57,7 +58,7 @@ struct FarEnd {
 
 asio::awaitable<void> serve(FarEnd& far, Authenticated peer) {
   (void)co_await tunnel::serve(std::move(peer), UserKey{}, far.greeter, far.limits, far.counters, far.bytes,
-                               far.drain);
+                               far.drain, far.control);
 }
 
 class Transport : public TransportDialer {
@@ -276,6 +277,76 @@ TEST_CASE("a session that does not answer when asked is ended, and the next dial
     const auto began = Clock::now();
     while (again != "hello" && Clock::now() - began < 20s) again = co_await w.fetch();
     CHECK(again == "hello");
+    co_await w.end();
+  });
+}
+
+namespace {
+
+class Saw : public tunnel::Control {
+ public:
+  asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
+    asked.push_back(to.to_string());
+    tunnel::ReachAnswer answer;
+    answer.name = tunnel::ReachAnswer::Name::not_found;
+    co_return answer;
+  }
+  std::vector<std::string> asked;
+};
+
+asio::awaitable<void> fetch_into(World& w, std::string& got) {
+  got = co_await w.fetch();
+}
+
+}  // namespace
+
+TEST_CASE("a question waits for a session that is being made, and makes none itself") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    Saw saw;
+    w.b.control = &saw;
+    const Endpoint to("site.test", 443);
+    const auto nobody = co_await w.pool.reach(to);
+    CHECK(nobody.error() == Errc::no_route);
+    w.pool.set_bridges({share_link("home", {"a", "b"})});
+    const auto unused = co_await w.pool.reach(to);
+    CHECK(unused.error() == Errc::no_route);
+    CHECK(w.a.connects + w.b.connects == 0);
+    w.a.mood = Mood::refuses;
+    TaskGroup browser(io.get_executor());
+    std::string got;
+    browser.spawn(fetch_into(w, got));
+    while (w.b.connects == 0) co_await test::sleep_for(1ms);
+    const auto answer = co_await w.pool.reach(to);
+    REQUIRE(answer.has_value());
+    CHECK(answer->name == tunnel::ReachAnswer::Name::not_found);
+    CHECK(saw.asked == std::vector<std::string>{"site.test:443"});
+    CHECK(w.b.connects == 1);
+    co_await browser.join();
+    CHECK(got == "hello");
+    // A bridge of before there were questions, as `a` is one.
+    w.a.mood = Mood::up;
+    w.pool.set_bridges({share_link("home", {"a"})});
+    CHECK(co_await w.fetch() == "hello");
+    for (int i = 0; i < 1000 && w.preferred() != "a@home"; ++i) co_await test::sleep_for(10ms);
+    const auto old = co_await w.pool.reach(to);
+    CHECK(old.error() == Errc::protocol);
+    co_await w.end();
+  });
+}
+
+TEST_CASE("a question to a session that is dead without knowing ends when that is found out") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor(), 0s);
+    w.pool.set_bridges({share_link("home", {"a"})});
+    CHECK(co_await w.fetch() == "hello");
+    for (int i = 0; i < 1000 && !w.pool.status()[0].preferred; ++i) co_await test::sleep_for(1ms);
+    w.a.swallow = true;
+    const auto began = Clock::now();
+    const Endpoint to("site.test", 443);
+    const auto answer = co_await w.pool.reach(to);
+    CHECK(answer.error() == Errc::timed_out);
+    CHECK(Clock::now() - began < 8s);
     co_await w.end();
   });
 }

@@ -53,9 +53,11 @@ class World {
   bool heard = true;             // what is said of unjudged streams
   std::map<std::string, int> lost_connects;  // so many first SYNs to a host are lost
   int lost_sessions = 0;  // so many tunnel dials lead into a session that is dead without knowing
+  /// What the bridge says of a host; missing: it does not know the question, as bridges of old.
+  std::map<std::string, Result<tunnel::ReachAnswer>> control;
 
   // What happened.
-  std::map<std::string, int> direct_dials, tunnel_dials;
+  std::map<std::string, int> direct_dials, tunnel_dials, questions;
   std::map<std::string, int> posts;  // flights that arrived at the site, by first word and host
   std::set<std::string> trusted, names_forgotten;
   std::map<std::string, int> connected;  // connections that a site has now, by any way
@@ -80,6 +82,14 @@ class World {
     World& world_;
   };
   friend class ScriptedTunnel;
+  class ScriptedControl : public tunnel::Control {
+   public:
+    explicit ScriptedControl(World& w) : world_(w) {}
+    asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override;
+
+   private:
+    World& world_;
+  };
 
   asio::awaitable<void> impostor(StreamPtr site, std::string host);
   asio::awaitable<void> play(std::shared_ptr<Stream> site, Shows shows, std::string host);
@@ -90,9 +100,13 @@ class World {
   asio::any_io_executor executor_;
   TaskGroup tasks_;
   ScriptedTunnel tunnel_{*this};
+  ScriptedControl control_{*this};
   std::map<std::string, asio::ip::address> addresses_;
 };
 
+/// A bridge's answer about a site at `address`: it is there with a certificate that verifies, or refuses.
+tunnel::ReachAnswer reached_at(const std::string& address);
+tunnel::ReachAnswer refused_at(const std::string& address);
 /// A GET or POST of a browser.
 FirstFlight http_flight(const std::string& method, const std::string& host);
 /// Short times, so that tests are quick: hedge 60 ms, silence 150 ms (and 600 ms where no RTT is known, as in

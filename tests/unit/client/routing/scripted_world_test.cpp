@@ -119,6 +119,35 @@ StreamPtr World::ScriptedTunnel::dialled(const std::string& host) {
   return world_.open(shows, host);
 }
 
+asio::awaitable<Result<tunnel::ReachAnswer>> World::ScriptedControl::reach(Endpoint to) {
+  ++world_.questions[to.host()];
+  co_await world_.pause(2 * world_.round_trip);
+  if (world_.away) co_return make_error_code(Errc::timed_out);
+  const auto said = world_.control.find(to.host());
+  if (said == world_.control.end()) co_return make_error_code(Errc::protocol);
+  co_return said->second;
+}
+
+tunnel::ReachAnswer reached_at(const std::string& address) {
+  tunnel::ReachAnswer answer;
+  answer.name = tunnel::ReachAnswer::Name::found;
+  answer.addresses = {asio::ip::make_address(address)};
+  answer.attempts.push_back({answer.addresses.front(), tunnel::Reached::done, 12});
+  answer.tls.emplace();
+  answer.tls->result = tunnel::Reached::done;
+  answer.tls->verified = true;
+  answer.tls->leaf.fill(1);
+  answer.tls->key.fill(2);
+  return answer;
+}
+
+tunnel::ReachAnswer refused_at(const std::string& address) {
+  auto answer = reached_at(address);
+  answer.attempts.front().result = tunnel::Reached::refused;
+  answer.tls.reset();
+  return answer;
+}
+
 asio::awaitable<void> World::pause(std::chrono::milliseconds time) {
   asio::steady_timer timer(executor_, time);
   co_await timer.async_wait(asio::use_awaitable);
@@ -197,6 +226,7 @@ RouterParts World::parts() {
   p.names = std::make_unique<ScriptedNames>(*this);
   p.connector = std::make_unique<ScriptedConnector>(*this);
   p.network = [this] { return &(identity_ = {network, link}); };
+  p.control = &control_;
   p.heard = [this](const Stream&) { return heard; };
   p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
   return p;
