@@ -65,7 +65,8 @@ bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b
   return a.doh == b.doh && a.on_tunnel_down == b.on_tunnel_down && a.extra_ca_file == b.extra_ca_file &&
          a.hedge_delay == b.hedge_delay && a.handshake_silence == b.handshake_silence &&
          a.late_dns_wait == b.late_dns_wait && a.total_budget == b.total_budget &&
-         a.first_expiry == b.first_expiry && a.background_probes == b.background_probes;
+         a.first_expiry == b.first_expiry && a.background_probes == b.background_probes &&
+         a.sensitive == b.sensitive && a.block_pages == b.block_pages && a.services == b.services;
 }
 
 class App {
@@ -301,16 +302,15 @@ int App::run() {
 LoadedConfig load_config(const std::filesystem::path& file, WhenMissing missing) {
   LoadedConfig loaded;
   auto options = config::load_client_config(file, loaded.why);
+  const bool default_file = file == config::default_client_config_path();
+  if (!options && options.error() == std::errc::no_such_file_or_directory && default_file &&
+      missing == WhenMissing::use_defaults)
+    options = config::client_options_without_file(file, loaded.why);
   if (options) {
     loaded.options = std::move(*options);
     return loaded;
   }
   const auto& e = options.error();
-  const bool default_file = file == config::default_client_config_path();
-  if (e == std::errc::no_such_file_or_directory && default_file && missing == WhenMissing::use_defaults) {
-    loaded.options = config::default_client_options();
-    return loaded;
-  }
   loaded.status = e == std::errc::permission_denied ? kPermission : kConfig;
   if (loaded.why.empty()) loaded.why = "cannot read " + file.string() + ": " + e.message();
   return loaded;

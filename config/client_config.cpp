@@ -1,5 +1,6 @@
 #include "config/client_config.hpp"
 
+#include "config/list_files.hpp"
 #include "config/network_range.hpp"
 #include "config/paths.hpp"
 #include "config/private_file.hpp"
@@ -62,11 +63,7 @@ void read_rules(TomlReader& root, ClientOptions& options) {
     const auto action = parse_rule_action(section.required_string("action"));
     if (!action) section.fail("action", "'action' must be always-tunnel, always-direct or never");
     Rule rule{*action, section.required_string("pattern")};
-    if (!valid_rule_pattern(rule.pattern))
-      section.fail(
-          "pattern",
-          "'" + rule.pattern +
-              "' is no pattern: use example.com, =example.com, *.example.com, an address or a range");
+    check_pattern(section, "pattern", rule.pattern);
     section.finish();
     options.rules.push_back(std::move(rule));
   }
@@ -87,6 +84,23 @@ void read_detection(TomlReader& root, ClientOptions& options) {
 
 // What a file may name besides itself is looked at only when it is about to be used.
 enum class NamedFiles { ignored, checked };
+
+void read_lists(TomlReader& root, const std::filesystem::path& file, NamedFiles named,
+                ClientOptions& options) {
+  if (const auto patterns = root.strings("sensitive")) {
+    for (const auto& pattern : *patterns) check_pattern(root, "sensitive", pattern);
+    options.sensitive = *patterns;
+  }
+  if (named == NamedFiles::ignored) {
+    (void)root.strings("block_pages");
+    (void)root.strings("services");
+    return;
+  }
+  for (const auto& list : read_list_files(root, "block_pages", file))
+    extend_block_pages(options.block_pages, list.text, list.name);
+  for (const auto& list : read_list_files(root, "services", file))
+    extend_services(options.services, list.text, list.name);
+}
 
 ClientOptions read(std::string_view toml, const std::filesystem::path& file, NamedFiles named) {
   auto root = TomlReader::parse(toml, file.filename().string());
@@ -127,6 +141,7 @@ ClientOptions read(std::string_view toml, const std::filesystem::path& file, Nam
   }
   read_doh(root, options);
   read_rules(root, options);
+  read_lists(root, file, named, options);
   read_detection(root, options);
   root.finish();
   return options;
@@ -197,11 +212,17 @@ Result<ClientOptions> load_client_config(const std::filesystem::path& file, std:
   return parse(*content, file.string(), NamedFiles::checked, why);
 }
 
+Result<ClientOptions> client_options_without_file(const std::filesystem::path& file, std::string& why) {
+  return parse({}, file.string(), NamedFiles::checked, why);
+}
+
 ClientOptions default_client_options() {
   using boost::asio::ip::make_address;
   ClientOptions options;
   options.listen = {{make_address("127.0.0.1"), 1080}, {make_address("::1"), 1080}};
   options.state_dir = default_state_dir("client");
+  options.block_pages = shipped_block_pages();
+  options.services = shipped_services();
   options.doh = {
       {"Cloudflare",
        "cloudflare-dns.com",

@@ -19,6 +19,9 @@ Result<ClientOptions> load_client_config(const std::filesystem::path& file, std:
 Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,
                                           std::string& why);
 
+/// What holds where `file` is missing, with the lists that stand beside its place.
+Result<ClientOptions> client_options_without_file(const std::filesystem::path& file, std::string& why);
+
 /// What holds without any file, for this user (paths of ARCHITECTURE.md, "What the person meets").
 ClientOptions default_client_options();
 std::filesystem::path default_client_config_path();

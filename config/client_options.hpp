@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "config/block_page_list.hpp"
+#include "config/service_list.hpp"
 #include "config/share_link.hpp"
 
 namespace surang::config {
@@ -39,6 +41,9 @@ struct ClientOptions {
   std::filesystem::path state_dir;                          ///< verdicts, control socket; made 0700
   std::vector<ShareLink> bridges;
   std::vector<Rule> rules;
+  std::vector<std::string> sensitive;  ///< patterns, as in rules: hosts never asked by a flight of our own
+  BlockPageList block_pages;           ///< default: the shipped list
+  std::vector<ServiceGroup> services;  ///< the same
   OnTunnelDown on_tunnel_down = OnTunnelDown::fail_closed;
   std::vector<DohServer> doh;  ///< default: three public providers
   std::string extra_ca_file;   ///< PEM, beside the system's roots (DoH)

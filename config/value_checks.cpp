@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "config/client_config.hpp"
 #include "config/private_file.hpp"
 #include "transports/core/endpoint.hpp"
 
@@ -33,6 +34,12 @@ void read_state_dir(TomlReader& from, const std::filesystem::path& file, std::fi
   if (!value) return;
   if (value->empty()) from.fail("state_dir", "'state_dir' must name a folder");
   dir = file.parent_path() / *value;
+}
+
+void check_pattern(const TomlReader& at, const std::string& key, const std::string& pattern) {
+  if (valid_rule_pattern(pattern)) return;
+  at.fail(key, "'" + pattern +
+                   "' is no pattern: use example.com, =example.com, *.example.com, an address or a range");
 }
 
 void check_certificates(const TomlReader& at, const std::string& key, const std::filesystem::path& file) {

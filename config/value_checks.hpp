@@ -20,6 +20,9 @@ void read_log_level(TomlReader& from, std::string& level);
 /// `state_dir`, when given; relative ones belong to the configuration file's folder.
 void read_state_dir(TomlReader& from, const std::filesystem::path& file, std::filesystem::path& dir);
 
+/// A pattern of the forms that Rule describes.
+void check_pattern(const TomlReader& at, const std::string& key, const std::string& pattern);
+
 /// A file that must be there, be readable, and hold certificates (PEM) that OpenSSL takes.
 void check_certificates(const TomlReader& at, const std::string& key, const std::filesystem::path& file);
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "client/detection/head_start.hpp"
+#include "client/detection/page_contrast.hpp"
 #include "client/detection/site_scope.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -244,16 +245,24 @@ class Runner {
 
   asio::awaitable<void> hear() {
     step(Stage::waiting);
-    const auto question = question_of(*order_.flight);
+    auto question = question_of(*order_.flight);
+    question.block_pages = tools_.block_pages;
+    question.services = tools_.services;
     std::array<std::uint8_t, 4096> block;
     for (;;) {
       const auto n = co_await a_->stream->read_some(asio::buffer(block));
       if (!n && a_->answer.empty()) co_return failed_answer(n.error());
+      if (a_->answer.empty()) heard_at_ = Clock::now();
       const bool ended = !n || *n == 0;
       if (ended && a_->answer.empty()) co_return failed_answer({});
       if (n)
         a_->answer.insert(a_->answer.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(*n));
       auto judged = judge_first_answer(question, a_->answer, ended);
+      if (judged.open_ended) {
+        const bool whole = co_await at_its_end();
+        if (whole) judged = judge_first_answer(question, a_->answer, true);
+      }
+      judged = weigh(std::move(judged), question.host);
       switch (judged.state) {
         case FirstAnswer::State::need_more:
           continue;
@@ -265,6 +274,50 @@ class Runner {
           co_return co_await answered();
       }
     }
+  }
+
+  // The end of a page that only the connection's end tells, when it is here already; a tunnel brings it a
+  // little later.
+  asio::awaitable<bool> at_its_end() {
+    if (order_.way != Way::tunnel) {
+      const auto info = tcp_info(a_->stream->native_socket());
+      if (!info || !info->peer_ended) co_return false;
+    }
+    auto rest = read_out();
+    const auto ended = co_await with_timeout(std::chrono::milliseconds(100), std::move(rest));
+    co_return ended.has_value();
+  }
+
+  // Reads up to the end of the connection, which is success.
+  asio::awaitable<Result<void>> read_out() {
+    std::array<std::uint8_t, 4096> block;
+    while (a_->answer.size() < kMaxFirstAnswer) {
+      const auto n = a_->stream->try_read(asio::buffer(block));
+      if (n && *n == 0) co_return Result<void>{};
+      if (n) {
+        a_->answer.insert(a_->answer.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(*n));
+        continue;
+      }
+      if (n.error() != Errc::would_block) co_return n.error();
+      const auto woken = co_await a_->stream->wait_readable();
+      if (!woken) co_return woken.error();
+    }
+    co_return make_error_code(Errc::limit);
+  }
+
+  // Notes what the answer shows and what that is worth here.
+  FirstAnswer weigh(FirstAnswer judged, const std::string& host) {
+    auto& view = a_->view;
+    view.page = page_mark(judged);
+    view.elsewhere = judged.signal == Signal::http_redirect;
+    a_->page = judged.page;
+    if (view.page.empty()) return judged;
+    PageFacts facts;
+    facts.way = order_.way;
+    facts.early = sooner_than_site(heard_at_ - connected_at_, view.rtt);
+    if (order_.way != Way::tunnel && tools_.shown_page) facts.standing = tools_.shown_page(host, view.page);
+    if (order_.way == Way::tunnel && tools_.harmless_page) tools_.harmless_page(view.page);
+    return weigh_page(std::move(judged), facts);
   }
 
   void failed_answer(error_code error) {
@@ -286,7 +339,7 @@ class Runner {
   Signal doubt_ = Signal::none;
   asio::any_io_executor executor_;
   std::shared_ptr<CertificateLook> look_;
-  Clock::time_point connected_at_;
+  Clock::time_point connected_at_, heard_at_;
   bool had_head_start_ = false;
 };
 

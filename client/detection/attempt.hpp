@@ -9,6 +9,7 @@
 
 #include "client/detection/first_answer.hpp"
 #include "client/detection/hedge.hpp"
+#include "client/detection/shared_pages.hpp"
 #include "client/dns/names.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
@@ -48,6 +49,12 @@ struct AttemptTools {
   std::function<bool(const std::string& host)> proven;
   std::function<void(const std::string& host)> prove;
   std::function<std::shared_ptr<SSL_CTX>()> tls_context;
+  std::shared_ptr<const BlockPages> block_pages;  ///< null: none are known
+  std::shared_ptr<const ServiceGroups> services;  ///< the same
+  /// Of page_contrast's marks: notes that a host showed one directly, and tells where that stands on this
+  /// network; notes that a tunnel brought one. May be empty.
+  std::function<PageStanding(const std::string& host, const std::string& mark)> shown_page;
+  std::function<void(const std::string& mark)> harmless_page;
 };
 
 /// What an attempt is to do.
@@ -84,6 +91,7 @@ struct Attempt {
   FirstFlight::Kind flight_kind = FirstFlight::Kind::none;
   StreamPtr stream;                  ///< open when validated or doubtful
   std::vector<std::uint8_t> answer;  ///< read from it so far
+  std::optional<ShortPage> page;     ///< where that is a whole short page
 
   bool failed() const { return view.outcome == Outcome::failed; }
   /// The signal of its silence, for one that is still pending.

@@ -1,95 +1,82 @@
 #include "client/detection/block_pages.hpp"
 
 #include <algorithm>
-#include <string>
+#include <charconv>
+
+#include "client/detection/answer_head.hpp"
 
 namespace surang::client {
 namespace {
 
-// Places (hosts, paths, addresses) that block pages live at, as parts of a Location or of a frame's source.
-// Gathered from published measurements of national and ISP block pages (OONI, Citizen Lab).
-constexpr std::string_view kPlaces[] = {
-    "surfsafely.pk",           // Pakistan
-    "pta.gov.pk/blocked",      //
-    "block.ptcl.",             //
-    "10.10.34.34",             // Iran
-    "10.10.34.35",             //
-    "10.10.34.36",             //
-    "peyvandha.ir",            //
-    "airtel.in/dot",           // India
-    "jio.com/blocked",         //
-    "restrict.tatadocomo.",    //
-    "eais.rkn.gov.ru",         // Russia
-    "zapret-info.gov.ru",      //
-    "warning.rt.ru",           //
-    "blocked.mts.ru",          //
-    "block.mts.ru",            //
-    "lawfilter.ertelecom.ru",  //
-    "fz139.ttk.ru",            //
-    "blackhole.beeline.ru",    //
-    "internetpositif.",        // Indonesia
-    "internet-positif.",       //
-    "trustpositif.",           //
-    "mercusuar.uzone.id",      //
-    "aduankonten.id",          //
-    "195.175.254.2",           // Turkey
-    "uyari.turktelekom.",      //
-    "surfing-made-safe",       // United Arab Emirates
-    "etisalat.ae/blocked",     //
-    "block.nic.sa",            // Saudi Arabia
-    "internet.gov.sa/block",   //
-    "warning.or.kr",           // South Korea
-    "175.139.142.25",          // Malaysia
-    "blocked.sytes.",          // generic redirectors of filter boxes
-    "/blockpage.",             //
-    "fortiguard/block",        //
-    "/cgi-bin/blockpage.cgi",  // Netsweeper
-    "/webadmin/deny",          //
-};
+// An ordinary page may quote a mark; a block page is short and says little else.
+constexpr std::size_t kLooked = 4096;
+constexpr std::size_t kLongest = 32 * 1024;
 
-// Phrases in the page itself.
-constexpr std::string_view kPhrases[] = {
-    "Surf Safely!",
-    "prohibited for viewership from within Pakistan",
-    "Pakistan Telecommunication Authority",
-    "blocked as per the instructions of",
-    "blocked under instructions of",
-    "Department of Telecommunications of Government of India",
-    "URL has been blocked as per",
-    "access to this site has been restricted by order of",
-    "<title>Internet Positif",
-    "www.internetpositif",
-    "The requested website has been blocked by",
-    "This website has been blocked by your Internet Service Provider",
-    "The page you requested has been blocked",
-    "Access to this website is not allowed in the Kingdom",
-    "This site has been blocked by order of",
-    "Netsweeper",
-    "FortiGuard Intrusion Prevention - Access Blocked",
-};
+bool name_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
-bool has(std::string_view text, std::string_view mark) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::search(text.begin(), text.end(), mark.begin(), mark.end(),
-                     [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
+bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// "10.10.34.3" is not at "110.10.34.3" nor "10.10.34.35", "block.example" not at "unblock.example".
+bool stands_alone(std::string_view text, std::size_t at, std::size_t size) {
+  const auto end = at + size;
+  if (at > 0 && name_char(text[at]) && name_char(text[at - 1])) return false;
+  return end >= text.size() || !digit(text[end - 1]) || !digit(text[end]);
+}
+
+bool says_long(std::string_view head) {
+  std::size_t length = 0;
+  const auto text = header_of(head, "content-length");
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  return length > kLongest;
+}
+
+bool leads_elsewhere(std::string_view body) {
+  static const TextMarks ways = [] {
+    TextMarks marks;
+    for (const auto* mark : {"<iframe", "<frame", "http-equiv", "location"}) marks.add(mark);
+    return marks;
+  }();
+  return !ways.find(body).empty();
 }
 
 }  // namespace
 
-bool is_block_page_place(std::string_view location) {
-  return std::any_of(std::begin(kPlaces), std::end(kPlaces), [&](auto mark) { return has(location, mark); });
+BlockPages::BlockPages(const config::BlockPageList& list) {
+  using Kind = config::BlockPageMark::Kind;
+  for (const auto& mark : list.marks) {
+    if (mark.kind == Kind::place) places_.add(mark.text);
+    if (mark.kind == Kind::phrase) phrases_.add(mark.text);
+    if (mark.kind != Kind::header) continue;
+    const auto colon = mark.text.find(':');
+    const auto value = mark.text.find_first_not_of(' ', std::min(colon, mark.text.size() - 1) + 1);
+    if (colon == mark.text.npos || value == mark.text.npos) continue;
+    headers_.push_back({mark.text.substr(0, colon), mark.text.substr(value)});
+  }
 }
 
-bool is_block_page(std::string_view head, std::string_view body) {
-  // An ordinary page may quote such a phrase; a block page is short and says little else.
-  constexpr std::size_t kLooked = 4096;
+bool BlockPages::places_in(std::string_view text, std::size_t begin_before) const {
+  return !places_
+              .find(text, [&](std::size_t at,
+                              std::size_t size) { return at < begin_before && stands_alone(text, at, size); })
+              .empty();
+}
+
+bool BlockPages::knows_place(std::string_view location) const {
+  return places_in(location, location.find_first_of("?#"));
+}
+
+bool BlockPages::knows_page(std::string_view head, std::string_view body) const {
+  for (const auto& header : headers_)
+    if (starts_nocase(header_of(head, header.name), header.begin)) return true;
+  if (says_long(head)) return false;
   body = body.substr(0, kLooked);
-  if (has(head, "\nvia: 1.1 blockpage") || has(head, "\nserver: protected by web filter")) return true;
-  if (std::any_of(std::begin(kPhrases), std::end(kPhrases), [&](auto mark) { return has(body, mark); }))
-    return true;
-  // A frame or script redirect to a known place.
-  if (!has(body, "<iframe") && !has(body, "http-equiv") && !has(body, "location")) return false;
-  return std::any_of(std::begin(kPlaces), std::end(kPlaces), [&](auto mark) { return has(body, mark); });
+  if (!phrases_.find(body).empty()) return true;
+  // A frame or script that leads to a known place.
+  return leads_elsewhere(body) && places_in(body, body.npos);
 }
 
 }  // namespace surang::client

@@ -5,9 +5,8 @@
 #include <optional>
 #include <string_view>
 
-#include "client/detection/block_pages.hpp"
+#include "client/detection/answer_head.hpp"
 #include "client/detection/site_scope.hpp"
-#include "transports/core/endpoint.hpp"
 #include "transports/tls/client_hello.hpp"
 
 namespace surang::client {
@@ -17,7 +16,7 @@ using State = FirstAnswer::State;
 using Bytes = std::span<const std::uint8_t>;
 
 FirstAnswer say(State state, Signal signal = Signal::none, std::string detail = {}) {
-  return {state, signal, std::move(detail)};
+  return {state, signal, std::move(detail), std::nullopt, false};
 }
 
 std::size_t u16(Bytes b, std::size_t at) {
@@ -93,26 +92,6 @@ FirstAnswer judge_tls(const AnswerQuestion& q, Bytes b, bool ended) {
   return more();
 }
 
-bool equal_nocase(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::string_view header(std::string_view head, std::string_view name) {
-  for (std::size_t at = head.find('\n'); at != head.npos; at = head.find('\n', at)) {
-    ++at;
-    auto line = head.substr(at, head.find('\n', at) - at);
-    const auto colon = line.find(':');
-    if (colon == line.npos || !equal_nocase(line.substr(0, colon), name)) continue;
-    line.remove_prefix(colon + 1);
-    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
-    return line;
-  }
-  return {};
-}
-
 // The host of an absolute Location, lower case; empty for a relative one.
 std::string place_host(std::string_view location) {
   const auto scheme = location.find("//");
@@ -130,13 +109,15 @@ std::string place_host(std::string_view location) {
   return host;
 }
 
-// One organisation under two public suffixes (www.shop.com, shop.de): sites send their visitors on to the
-// shop of their own country.
-bool same_owner(const std::string& a, const std::string& b) {
-  const auto domain_a = registrable_domain(a), domain_b = registrable_domain(b);
-  if (domain_a == domain_b) return true;
-  return !address_literal(a) && !address_literal(b) &&
-         domain_a.substr(0, domain_a.find('.')) == domain_b.substr(0, domain_b.find('.'));
+// A block page is short and its body comes right behind the head; it is waited for only where one is likely.
+bool page_to_come(int status, std::string_view head, std::string_view body) {
+  std::size_t length = 0;
+  const auto text = header_of(head, "content-length");
+  std::from_chars(text.data(), text.data() + text.size(), length);
+  const bool suspicious =
+      status == 403 || status == 451 || (status >= 200 && status < 300 && length <= kShortPage);
+  return suspicious && body.size() < std::min(length, kShortPage) &&
+         starts_nocase(header_of(head, "content-type"), "text/html");
 }
 
 FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {
@@ -160,25 +141,26 @@ FirstAnswer judge_http(const AnswerQuestion& q, Bytes b, bool ended) {
   if (head.size() < 12 || head[8] != ' ' ||
       std::from_chars(head.data() + 9, head.data() + 12, status).ptr != head.data() + 12)
     return say(State::invalid, Signal::http_not_http, "no status");
+  const auto* known = q.block_pages.get();
   if (status >= 300 && status < 400) {
-    const auto host = place_host(header(head, "location"));
-    if (is_block_page_place(header(head, "location")))
+    const auto location = header_of(head, "location");
+    const auto host = place_host(location);
+    if (known && known->knows_place(location))
       return say(State::doubtful, Signal::http_block_page, std::to_string(status) + " to " + host);
-    if (!host.empty() && !same_owner(host, q.host))
+    const bool related = same_owner(host, q.host) || (q.services && q.services->same_group(host, q.host));
+    if (!host.empty() && !related)
       return say(State::doubtful, Signal::http_redirect, registrable_domain(host));
     return say(State::valid);
   }
-  if (is_block_page(head, body)) return say(State::doubtful, Signal::http_block_page, std::to_string(status));
-  // A block page is short and its body comes right behind the head; wait for it only where one is likely.
-  std::size_t length = 0;
-  const auto length_text = header(head, "content-length");
-  std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
-  const bool suspicious = status == 403 || status == 451 || (status == 200 && length > 0 && length <= 4096);
-  if (suspicious && !ended && !q.head_only && length > 0 &&
-      body.size() < std::min<std::size_t>(length, 4096) &&
-      header(head, "content-type").starts_with("text/html"))
-    return say(State::need_more);
-  return say(State::valid);
+  auto found = q.head_only ? PageFound{} : find_short_page(status, head, body, ended, q.host);
+  auto answer = say(State::valid);
+  if (known && known->knows_page(head, body))
+    answer = say(State::doubtful, Signal::http_block_page, std::to_string(status));
+  else if (!found.page && !ended && !q.head_only && page_to_come(status, head, body))
+    answer = say(State::need_more);
+  answer.page = std::move(found.page);
+  answer.open_ended = found.open_ended;
+  return answer;
 }
 
 }  // namespace

@@ -22,8 +22,19 @@ std::optional<std::size_t> best_doubtful(std::span<const AttemptView> attempts) 
   return std::nullopt;
 }
 
+// A direct answer in doubt that the tunnel's confirms.
+std::optional<std::size_t> confirmed_page(std::span<const AttemptView> attempts) {
+  for (std::size_t i = 0; i < attempts.size(); ++i) {
+    if (attempts[i].outcome != Outcome::doubtful || !direct_kind(attempts[i].way)) continue;
+    for (const auto& other : attempts)
+      if (!direct_kind(other.way) && confirms_page(other, attempts[i])) return i;
+  }
+  return std::nullopt;
+}
+
 // A winner that is certain by now.
 std::optional<std::size_t> settled(std::span<const AttemptView> attempts) {
+  if (const auto confirmed = confirmed_page(attempts)) return confirmed;
   for (std::size_t i = 0; i < attempts.size(); ++i)
     if (attempts[i].outcome == Outcome::validated) return i;
   for (std::size_t i = 0; i < attempts.size(); ++i) {
@@ -56,6 +67,12 @@ bool wants_redial(std::span<const AttemptView> attempts, const HedgeLimits& limi
 }
 
 }  // namespace
+
+bool confirms_page(const AttemptView& tunnel, const AttemptView& direct) {
+  if (tunnel.outcome != Outcome::validated && tunnel.outcome != Outcome::doubtful) return false;
+  if (!direct.page.empty() && direct.page == tunnel.page) return true;
+  return direct.signal == Signal::http_redirect && tunnel.elsewhere;
+}
 
 Clock::time_point hedge_at(const AttemptView& a, const HedgeLimits& limits) {
   const auto rtt = a.rtt > Clock::duration::zero() ? a.rtt : std::min(limits.least_rtt, kLargestRtt);

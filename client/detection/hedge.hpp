@@ -22,6 +22,8 @@ struct AttemptView {
   Outcome outcome = Outcome::pending;
   Signal signal = Signal::none;
   std::string detail;           ///< of a doubtful answer: equal ones by two ways are the site's own
+  std::string page;             ///< page_contrast's mark of a short page or of a redirect to another site
+  bool elsewhere = false;       ///< it is such a redirect
   bool agrees = false;          ///< encrypted DNS gave an address that the system gave
   bool no_such_name = false;    ///< encrypted DNS knows no such name
   bool sent = false;            ///< the first flight has left
@@ -39,6 +41,10 @@ struct HedgeLimits {
   /// can be expected to answer sooner.
   Clock::duration least_rtt{};
 };
+
+/// Whether a tunnel's answer shows that a direct one in doubt is the site's own: it is the very same page, or
+/// sends its visitors to another site as well, be it each to the one of his own country.
+bool confirms_page(const AttemptView& tunnel, const AttemptView& direct);
 
 /// When another way is started beside a pending attempt.
 Clock::time_point hedge_at(const AttemptView& attempt, const HedgeLimits& limits);

@@ -34,16 +34,29 @@ FirstFlight tls_probe_flight(const std::string& host) {
   return flight;
 }
 
-FirstFlight http_probe_flight(const std::string& host) {
+namespace {
+
+FirstFlight http_flight(const std::string& method, const std::string& host) {
   FirstFlight flight;
   flight.kind = FirstFlight::Kind::http;
   flight.host = host;
-  flight.method = "HEAD";
+  flight.method = method;
   flight.replayable = true;
   const auto bracketed = host.find(':') == host.npos ? host : '[' + host + ']';
-  const auto text = "HEAD / HTTP/1.1\r\nHost: " + bracketed + "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
+  const auto text =
+      method + " / HTTP/1.1\r\nHost: " + bracketed + "\r\nAccept: */*\r\nConnection: close\r\n\r\n";
   flight.bytes.assign(text.begin(), text.end());
   return flight;
+}
+
+}  // namespace
+
+FirstFlight http_probe_flight(const std::string& host) {
+  return http_flight("HEAD", host);
+}
+
+FirstFlight page_probe_flight(const std::string& host) {
+  return http_flight("GET", host);
 }
 
 FirstFlight probe_flight_for(const std::string& host, std::uint16_t port) {

@@ -11,6 +11,8 @@ namespace surang::client {
 FirstFlight tls_probe_flight(const std::string& host);
 /// HEAD / for `host`.
 FirstFlight http_probe_flight(const std::string& host);
+/// GET / for `host`: where the page itself is to be seen.
+FirstFlight page_probe_flight(const std::string& host);
 /// By the port: HTTP on 80 and 8080, TLS elsewhere.
 FirstFlight probe_flight_for(const std::string& host, std::uint16_t port);
 

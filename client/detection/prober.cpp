@@ -23,6 +23,20 @@ bool needs_certificate(const Verdict& v) {
          (v.way == Way::direct_encrypted_dns || is_dns(v.signal) || v.signal == Signal::tls_certificate);
 }
 
+// What asks for the site as it was asked for when the verdict was given: the head of a page tells nothing of
+// it.
+FirstFlight retest_flight(const Verdict& v) {
+  auto flight = probe_flight_for(v.subject, v.port);
+  return flight.kind == FirstFlight::Kind::http && is_page(v.signal) ? page_probe_flight(v.subject) : flight;
+}
+
+// What is in doubt when asked for directly may be the site's own by now. A host convicted by a page must show
+// the very same one by both ways.
+bool shows_its_own(const Verdict& v, const AttemptView& direct, const AttemptView& tunnel) {
+  if (is_page(v.signal) && direct.page != tunnel.page) return false;
+  return confirms_page(tunnel, direct);
+}
+
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                              Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
                              Verdict v) {
@@ -30,7 +44,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
   const Endpoint to(v.subject, v.port);
   const std::string host = v.subject;
   const auto network = learner.network();
-  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(host, to.port()));
+  const auto flight = std::make_shared<const FirstFlight>(retest_flight(v));
   // The verdict may end while this is found out; no visit must pay for that.
   struct Lean {
     Learner& learner;
@@ -45,6 +59,13 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     const auto proof = co_await verified(executor, tools, limits, Way::direct, to, host, tls_context());
     works = proof.has_value();
     if (!works) signal = proof.error() == Errc::certificate ? Signal::tls_certificate : v.signal;
+  }
+  if (works && is_page(v.signal) && direct.attempt->page) {
+    // A block page that no mark tells, and that was seen nowhere else since the start, only contrast gives
+    // away.
+    const auto shown = co_await look_by(executor, tools, limits, Way::tunnel, to, flight);
+    works = shown.works && shown.attempt->page && alike(*direct.attempt->page, *shown.attempt->page);
+    if (!works) signal = v.signal;
   }
   if (!learner.still_on(network)) co_return;
   if (works) {
@@ -61,6 +82,10 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     other = co_await look_by(executor, tools, limits, way, to, flight);
   }
   if (!learner.still_on(network)) co_return;
+  if (way == Way::tunnel && shows_its_own(v, direct.attempt->view, other.attempt->view)) {
+    spdlog::info("a site works directly again");
+    co_return learner.acquit(host);
+  }
   if (!other.works) {
     if (other.attempt->view.signal != Signal::site_down) learner.hold(v);
     co_return;

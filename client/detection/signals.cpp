@@ -103,8 +103,18 @@ bool is_silence(Signal signal) noexcept {
   }
 }
 
+bool is_page(Signal signal) noexcept {
+  return signal == Signal::http_block_page || signal == Signal::http_redirect ||
+         signal == Signal::http_shared_page;
+}
+
 bool may_be_network(Signal signal) noexcept {
   return is_silence(signal) || is_connect(signal) || signal == Signal::no_network;
+}
+
+bool sooner_than_site(Clock::duration since_connected, Clock::duration min_rtt) noexcept {
+  const auto soonest = std::chrono::duration<double>(min_rtt) * kForgedShare;
+  return min_rtt > Clock::duration::zero() && std::chrono::duration<double>(since_connected) < soonest;
 }
 
 Signal connect_failure(error_code e, Clock::duration took) noexcept {
@@ -122,9 +132,7 @@ Signal answer_failure(FirstFlight::Kind kind, error_code e, Clock::duration sinc
   const bool tls = kind == FirstFlight::Kind::tls;
   if (!e || e == error::eof) return tls ? Signal::tls_fin : Signal::http_fin;
   if (reset(e)) {
-    const auto soonest = std::chrono::duration<double>(min_rtt) * kForgedShare;
-    if (min_rtt > Clock::duration::zero() && std::chrono::duration<double>(since_connected) < soonest)
-      return Signal::forged_rst;
+    if (sooner_than_site(since_connected, min_rtt)) return Signal::forged_rst;
     return tls ? Signal::tls_rst : Signal::http_rst;
   }
   if (e == error::timed_out || e == Errc::timed_out) return tls ? Signal::tls_silence : Signal::http_silence;

@@ -58,6 +58,8 @@ bool is_dns(Signal signal) noexcept;
 bool is_connect(Signal signal) noexcept;
 /// Nothing came back at all, at whatever stage.
 bool is_silence(Signal signal) noexcept;
+/// An HTTP answer that another way may show to be somebody else's: block pages and redirects.
+bool is_page(Signal signal) noexcept;
 /// As every site looks when the network itself fails: silences, and connections refused by routers on the
 /// way.
 bool may_be_network(Signal signal) noexcept;
@@ -67,11 +69,15 @@ using Clock = std::chrono::steady_clock;
 /// An interval shorter than this share of the kernel's min_rtt was not answered by the site itself.
 inline constexpr double kForgedShare = 0.6;
 
+/// Whether something came sooner after the connection stood than the site itself could have sent it; never
+/// where no round trip was measured.
+bool sooner_than_site(Clock::duration since_connected, Clock::duration min_rtt) noexcept;
+
 /// A connect() that failed after `took`. ENETUNREACH at once is this computer's own lack of a route.
 Signal connect_failure(error_code error, Clock::duration took) noexcept;
 
-/// The connection ended (`error` empty: FIN) before the first answer, `since_connected` after the connection stood, the
-/// first thing that the site could answer.
+/// The connection ended (`error` empty: FIN) before the first answer, `since_connected` after the connection
+/// stood, the first thing that the site could answer.
 Signal answer_failure(FirstFlight::Kind kind, error_code error, Clock::duration since_connected,
                       Clock::duration min_rtt) noexcept;
 

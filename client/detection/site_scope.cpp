@@ -27,6 +27,13 @@ std::string registrable_domain(std::string_view host) {
   return domain ? std::string(domain) : name;
 }
 
+bool same_owner(std::string_view a, std::string_view b) {
+  const auto domain_a = registrable_domain(a), domain_b = registrable_domain(b);
+  if (domain_a == domain_b) return true;
+  return !address_literal(a) && !address_literal(b) &&
+         domain_a.substr(0, domain_a.find('.')) == domain_b.substr(0, domain_b.find('.'));
+}
+
 bool is_local_name(std::string_view host) {
   if (address_literal(host)) return false;
   if (host.find('.') == host.npos) return true;

@@ -12,6 +12,10 @@ namespace surang::client {
 /// (an address, a public suffix, a single label).
 std::string registrable_domain(std::string_view host);
 
+/// Whether two hosts are likely one organisation's: of one registrable domain, or of the same name under two
+/// public suffixes (www.shop.com, shop.de), as sites send their visitors on to the shop of their own country.
+bool same_owner(std::string_view a, std::string_view b);
+
 /// localhost, *.localhost, *.local, *.home.arpa, *.internal, reverse names and single labels.
 bool is_local_name(std::string_view host);
 

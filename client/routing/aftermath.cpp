@@ -30,8 +30,7 @@ constexpr auto kLeanOneLook = 8s;
 // belong to one page only.
 std::shared_ptr<const FirstFlight> second_flight(const FirstFlight& first, Signal signal,
                                                  const std::string& host) {
-  if (signal == Signal::http_block_page || signal == Signal::http_redirect)
-    return std::make_shared<const FirstFlight>(first);
+  if (is_page(signal)) return std::make_shared<const FirstFlight>(first);
   return std::make_shared<const FirstFlight>(first.kind == FirstFlight::Kind::http ? http_probe_flight(host)
                                                                                    : tls_probe_flight(host));
 }
@@ -117,7 +116,7 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   Clock::duration pause = kFirstLookPause;
   for (int look = 2; ruling == Ruling::not_sure && look < kMostLooks; ++look, pause *= 2) {
     learner.lean(host, pause + kLeanOneLook);
-    ruling = co_await look_again(race, failing->view.way, winner->view.way, pause, host, network);
+    ruling = co_await look_again(race, failing, winner->view.way, pause, host, network);
   }
   if (ruling == Ruling::network_suspect && learner.health().failing(Clock::now()))
     mark.goes_on_leaning = learn_later(race->to(), host, network);
@@ -161,19 +160,21 @@ asio::awaitable<bool> RouterCore::still_works(std::shared_ptr<Race> race, Way wa
 }
 
 // After a while, by both ways: what comes in bursts is over by then.
-asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, Way way, Way other_way,
-                                               Clock::duration pause, std::string host, std::string network) {
+asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
+                                               Way other_way, Clock::duration pause, std::string host,
+                                               std::string network) {
   const auto self = shared_from_this();
   asio::steady_timer timer(executor, pause);
   co_await timer.async_wait(asio::use_awaitable);
   const auto with = tools();
   const auto within = limits();
-  const auto flight = second_flight(race->flight(), Signal::none, host);
-  const auto look = co_await look_by(executor, with, within, way, race->to(), flight);
+  const auto flight = second_flight(race->flight(), failing->view.signal, host);
+  const auto look = co_await look_by(executor, with, within, failing->view.way, race->to(), flight);
   learner.saw(host, *look.attempt);
   if (look.works) co_return Ruling::not_failed;
   const auto other = co_await look_by(executor, with, within, other_way, race->to(), flight);
   learner.saw(host, *other.attempt);
+  if (confirms_page(other.attempt->view, look.attempt->view)) co_return Ruling::not_failed;
   co_return learner.conclude(host, race->to().port(), *look.attempt,
                              other.works ? other.attempt.get() : nullptr, network);
 }

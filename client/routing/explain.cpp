@@ -69,6 +69,8 @@ json::object Router::why(std::string host) {
   const auto now = unix_now();
   o["host"] = host;
   o["network"] = network;
+  if (const auto service = core.services->group_of(host)) o["service"] = *service;
+  if (core.is_sensitive(host)) o["sensitive"] = true;
 
   std::string text;
   const auto* rule = core.rules.match(host);

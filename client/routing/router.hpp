@@ -50,7 +50,8 @@ class Router : public Outbound {
   error_code refuses(const Endpoint& to) const override;
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
-  /// "expires", "signal", "scope", "evidence": [...], "text"}; `text` is for a person.
+  /// "expires", "signal", "scope", "service", "sensitive", "evidence": [...], "text"}; `text` is for a
+  /// person.
   boost::json::object why(std::string host);
   /// Tries every way now, and asks the bridge what it sees: {"host", "ways": [{"way", "works", "signal",
   /// "ms", "text"}...], "bridge": {"reaches", "saw", "text"}, "means", "text"}; the last but one is a

@@ -24,6 +24,9 @@ RouterCore::RouterCore(asio::any_io_executor e, const config::ClientOptions& o, 
       tunnel(t),
       parts(std::move(p)),
       rules(o.rules),
+      sensitive(o.sensitive),
+      services(std::make_shared<const ServiceGroups>(o.services)),
+      block_pages(std::make_shared<const BlockPages>(o.block_pages)),
       learner(store, o.first_expiry, parts.network),
       background(e) {}
 
@@ -43,6 +46,12 @@ AttemptTools RouterCore::tools() {
   t.proven = [this](const std::string& host) { return learner.proven(host); };
   t.prove = [this](const std::string& host) { learner.prove(host); };
   t.tls_context = [this] { return tls_context(); };
+  t.block_pages = block_pages;
+  t.services = services;
+  t.shown_page = [this](const std::string& host, const std::string& mark) {
+    return shared_pages.shown(learner.network(), host, mark, Clock::now());
+  };
+  t.harmless_page = [this](const std::string& mark) { shared_pages.harmless(mark, Clock::now()); };
   return t;
 }
 

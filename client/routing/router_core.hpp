@@ -10,6 +10,8 @@
 #include "client/detection/learner.hpp"
 #include "client/detection/prober.hpp"
 #include "client/detection/race.hpp"
+#include "client/detection/service_groups.hpp"
+#include "client/detection/shared_pages.hpp"
 #include "client/routing/router.hpp"
 #include "client/routing/rules.hpp"
 
@@ -26,6 +28,8 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// With it, for a connection of the browser by `plan`.
   AttemptTools tools_for(const std::vector<PlannedWay>& plan);
   RaceLimits limits();
+  /// The person wants no flight of our own to ask for it.
+  bool is_sensitive(std::string_view host) const { return sensitive.covers(host); }
   LadderFacts facts(const Endpoint& to, const std::string& host);
   /// Forgets names that another network gave.
   void follow_network();
@@ -63,6 +67,10 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   Dialer* tunnel;
   RouterParts parts;
   Rules rules;
+  const PatternList sensitive;
+  const std::shared_ptr<const ServiceGroups> services;
+  const std::shared_ptr<const BlockPages> block_pages;
+  SharedPages shared_pages;
   Learner learner;
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
@@ -90,8 +98,9 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
                                     std::string host);
   /// Whether the way that won answers now as well, when a silence has run its time.
   asio::awaitable<bool> still_works(std::shared_ptr<Race> race, Way way, std::string host);
-  asio::awaitable<Ruling> look_again(std::shared_ptr<Race> race, Way way, Way other_way,
-                                     Clock::duration pause, std::string host, std::string network);
+  asio::awaitable<Ruling> look_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
+                                     Way other_way, Clock::duration pause, std::string host,
+                                     std::string network);
   /// False when too many wait already.
   bool learn_later(Endpoint to, std::string host, std::string network);
   asio::awaitable<void> retry_suspected();

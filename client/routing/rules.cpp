@@ -77,14 +77,27 @@ std::size_t Pattern::specificity() const noexcept {
   return 0;
 }
 
+PatternList::PatternList(const std::vector<std::string>& texts) {
+  for (const auto& text : texts)
+    if (auto pattern = Pattern::parse(text)) patterns_.push_back(std::move(*pattern));
+}
+
+bool PatternList::covers(std::string_view host) const {
+  if (patterns_.empty()) return false;
+  const auto address = address_of(host);
+  return std::ranges::any_of(patterns_, [&](const Pattern& p) { return p.covers(host, address); });
+}
+
 Rules::Rules(std::vector<config::Rule> rules) {
-  for (auto& rule : rules)
-    if (auto pattern = Pattern::parse(rule.pattern))
-      entries_.push_back({std::move(*pattern), std::move(rule)});
-  std::reverse(entries_.begin(), entries_.end());  // so that the later one of equals comes first
-  std::stable_sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
-    return a.pattern.specificity() > b.pattern.specificity();
-  });
+  for (auto& rule : rules) {
+    auto pattern = Pattern::parse(rule.pattern);
+    if (!pattern) continue;
+    // The most specific first, and the later one of equals.
+    const auto place = std::partition_point(entries_.begin(), entries_.end(), [&](const Entry& e) {
+      return e.pattern.specificity() > pattern->specificity();
+    });
+    entries_.insert(place, {std::move(*pattern), std::move(rule)});
+  }
 }
 
 const config::Rule* Rules::match(std::string_view host) const {

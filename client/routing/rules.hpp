@@ -26,12 +26,24 @@ class Pattern {
 
  private:
   friend class Rules;
+  friend class PatternList;
   enum class Form { range, with_subdomains, subdomains, exact };
   bool covers(std::string_view host, const std::optional<boost::asio::ip::address>& address) const;
 
   Form form_ = Form::range;
   std::string name_;
   config::NetworkRange range_;
+};
+
+/// Several patterns for one thing: the sensitive hosts, a service. What is no pattern covers nothing.
+class PatternList {
+ public:
+  PatternList() = default;
+  explicit PatternList(const std::vector<std::string>& texts);
+  bool covers(std::string_view host) const;
+
+ private:
+  std::vector<Pattern> patterns_;
 };
 
 class Rules {

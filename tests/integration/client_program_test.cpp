@@ -89,6 +89,26 @@ TEST_CASE("what cannot be reloaded changes nothing and ends nothing") {
   CHECK(running.wait() == kOk);
 }
 
+TEST_CASE("lists beside the configuration are taken at the start and at a reload, whole or not at all") {
+  const Home home;
+  std::ofstream(home.dir / "services.toml") << "[[service]]\nname = \"A\"\npatterns = [\"x.com\"]\n";
+  auto refused = home.ask({"run"});
+  CHECK(refused.status == kConfig);
+  CHECK(refused.has("services.toml:3: 'x.com' of the service A and 'x.com' of the service X"));
+  fs::remove(home.dir / "services.toml");
+
+  Surang running(home.config(), {"run"}, home.dir / "log");
+  REQUIRE(running.says("listening on 127.0.0.1:"));
+  std::ofstream(home.dir / "block_pages.toml") << "[[page]]\nphrases = [\"no\"]\n";
+  running.signal(SIGHUP);
+  CHECK(running.says("not reloaded: block_pages.toml:2: 'no' is too short"));
+  std::ofstream(home.dir / "block_pages.toml") << "[[page]]\nphrases = [\"not to be seen\"]\n";
+  running.signal(SIGHUP);
+  CHECK(running.says("info reloaded "));
+  running.signal(SIGTERM);
+  CHECK(running.wait() == kOk);
+}
+
 TEST_CASE("the default file may be missing at the start, and only then") {
   const Home home;
   const auto* before = std::getenv("XDG_CONFIG_HOME");

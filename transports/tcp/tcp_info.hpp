@@ -14,6 +14,7 @@ struct TcpInfo {
   std::uint64_t bytes_acked = 0;  ///< payload bytes the peer acknowledged
   std::uint64_t bytes_received = 0;
   bool established = false;
+  bool peer_ended = false;  ///< its FIN has come, whether or not all before it has been read
 };
 
 /// Nothing when `socket` is no TCP socket or the system does not tell.

@@ -22,8 +22,10 @@ std::optional<TcpInfo> tcp_info(int socket) {
   // The kernel counts the SYN as a byte acknowledged.
   info.bytes_acked = raw.tcpi_bytes_acked > 0 ? raw.tcpi_bytes_acked - 1 : 0;
   info.bytes_received = raw.tcpi_bytes_received;
-  constexpr int kEstablished = 1;  // TCP_ESTABLISHED of <netinet/tcp.h>, which does not go with this header
+  // TCP_ESTABLISHED and TCP_CLOSE_WAIT of <netinet/tcp.h>, which does not go with this header.
+  constexpr int kEstablished = 1, kCloseWait = 8;
   info.established = raw.tcpi_state == kEstablished;
+  info.peer_ended = raw.tcpi_state == kCloseWait;
   return info;
 }
 

@@ -8,10 +8,16 @@ bool for_tls(Verb verb) {
   return verb == Verb::sni_reset || verb == Verb::sni_drop || verb == Verb::sni_fin;
 }
 
-std::string block_page(const std::string& redirect) {
-  if (!redirect.empty()) {
-    return "HTTP/1.1 302 Found\r\nLocation: " + redirect +
+std::string block_page(const Rule& rule) {
+  if (!rule.redirect.empty()) {
+    return "HTTP/1.1 302 Found\r\nLocation: " + rule.redirect +
            "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  }
+  if (rule.plain) {
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+           "<html><head><title>Notice</title></head><body><p>There is nothing to be seen here. Reference "
+           "desk "
+           "4.</p></body></html>";
   }
   const std::string body =
       "<html><head><title>Surf Safely!</title></head><body>This website is not accessible. The site you are "
@@ -83,7 +89,7 @@ Engine::Say Engine::apply_name_rule(Rule& rule, const Context& at, Flow& flow, c
 }
 
 Engine::Say Engine::answer_page(const Rule& rule, const Context& at, Flow& flow) {
-  const auto page = block_page(rule.redirect);
+  const auto page = block_page(rule);
   const View body(reinterpret_cast<const std::uint8_t*>(page.data()), page.size());
   const auto heard = at.packet.seq + static_cast<std::uint32_t>(at.packet.payload.size());
   to_client(at, forge_tcp(at.packet.ends.reversed(), at.packet.ack, heard, kFin | kPsh | kAck, body));

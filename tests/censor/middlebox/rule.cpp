@@ -51,6 +51,7 @@ bool set_option(Rule& rule, const std::string& word) {
   if (word == "late") return rule.late = true;
   if (word == "records") return rule.records = true;
   if (word == "no-reassembly") return rule.reassemble = false, true;
+  if (word == "body=plain") return rule.plain = true;
   if (word.starts_with("port=")) return set_port(rule, std::string_view(word).substr(5));
   if (word.starts_with("redirect=")) return rule.redirect = word.substr(9), true;
   return false;

@@ -56,6 +56,7 @@ struct Rule {
   bool nxdomain = false;   ///< instead of addresses
   std::vector<Address> answers;
   std::string redirect;     ///< Location of the 302; empty: a 200 with a page
+  bool plain = false;       ///< that page says nothing that anybody knows
   double rate = 0;          ///< bits a second
   std::uint64_t bytes = 0;  ///< freeze after so many from the site
   // What came of it.

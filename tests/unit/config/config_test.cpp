@@ -69,6 +69,9 @@ TEST_CASE("an empty client file is the defaults, and so is the example") {
     CHECK((options->total_budget == defaults.total_budget));
     CHECK((options->first_expiry == defaults.first_expiry));
     CHECK((options->background_probes == defaults.background_probes));
+    CHECK(options->sensitive.empty());
+    CHECK((options->block_pages == defaults.block_pages));
+    CHECK((options->services == defaults.services));
   }
 }
 

@@ -3,7 +3,6 @@
 
 #include <string>
 
-#include "client/detection/block_pages.hpp"
 #include "client/detection/first_answer.hpp"
 
 using namespace surang::client;
@@ -12,8 +11,14 @@ namespace {
 
 using State = FirstAnswer::State;
 
+std::shared_ptr<const BlockPages> shipped() {
+  static const auto pages = std::make_shared<const BlockPages>(surang::config::shipped_block_pages());
+  return pages;
+}
+
 FirstAnswer judge(const std::string& bytes, FirstFlight::Kind kind, bool ended = false) {
   AnswerQuestion q;
+  q.block_pages = shipped();
   q.kind = kind;
   q.host = "www.site.example";
   q.session_id = {1, 2, 3};
@@ -59,6 +64,7 @@ TEST_CASE("block pages, foreign redirects and other tongues are not") {
     AnswerQuestion q;
     q.kind = FirstFlight::Kind::http;
     q.host = asked;
+    q.services = std::make_shared<const ServiceGroups>(surang::config::shipped_services());
     const auto text = "HTTP/1.1 302 Found\r\nLocation: http://" + std::string(place) + "/\r\n\r\n";
     return judge_first_answer(q, std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
                               false)
@@ -67,9 +73,34 @@ TEST_CASE("block pages, foreign redirects and other tongues are not") {
   CHECK(sent_to("www.shop.com", "www.shop.co.uk") == State::valid);
   CHECK(sent_to("shop.com", "shop.blocked.net") == State::doubtful);
   CHECK(sent_to("10.1.2.3", "10.9.9.9") == State::doubtful);
+  // The site of the same service under its other name.
+  CHECK(sent_to("twitter.com", "x.com") == State::valid);
+  CHECK(sent_to("youtu.be", "www.youtube.com") == State::valid);
+  CHECK(sent_to("twitter.com", "www.youtube.com") == State::doubtful);
   CHECK(http("SSH-2.0-OpenSSH\r\n").signal == Signal::http_not_http);
   CHECK(http("HTTP/1.1 200 OK\r\n", true).state == State::invalid);
-  CHECK(!is_block_page("HTTP/1.1 200 OK\r\n", "<p>an article on 10.10.34.34</p>"));
+  CHECK(http("HTTP/1.1 403 Forbidden\r\nServer: Protected by WireFilter\r\n\r\n").signal ==
+        Signal::http_block_page);
+}
+
+TEST_CASE("a short page is handed on, whole or open-ended") {
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
+  const auto whole = http(head + "Content-Length: 9\r\n\r\n<p>no</p>");
+  CHECK(whole.state == State::valid);
+  REQUIRE(whole.page);
+  CHECK(http(head + "Content-Length: 9\r\n\r\n<p>no</p").state == State::need_more);
+  const auto open = http(head + "\r\n<p>no</p>");
+  CHECK(open.state == State::valid);
+  CHECK(!open.page);
+  CHECK(open.open_ended);
+  const auto ended = http(head + "\r\n<p>no</p>", true);
+  REQUIRE(ended.page);
+  CHECK(ended.page->digest == whole.page->digest);
+  const auto known = http(head + "Content-Length: 17\r\n\r\n<p>netsweeper</p>");
+  CHECK(known.signal == Signal::http_block_page);
+  CHECK(known.page);
+  CHECK(!http("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok").page);
+  CHECK(!http("HTTP/1.1 302 Found\r\nLocation: http://other.example/\r\nContent-Length: 0\r\n\r\n").page);
 }
 
 TEST_CASE("a TLS answer echoes the hello's session id") {

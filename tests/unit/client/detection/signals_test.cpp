@@ -46,6 +46,15 @@ TEST_CASE("errors become signals by where and when they come") {
   CHECK(to_string(Signal::tls_certificate) == "tls_certificate");
 }
 
+TEST_CASE("what came sooner than the site could answer is told by its round trip") {
+  CHECK(sooner_than_site(20ms, 40ms));
+  CHECK(!sooner_than_site(25ms, 40ms));
+  CHECK(!sooner_than_site(0ms, 0ms));
+  for (const auto signal : {Signal::http_block_page, Signal::http_redirect, Signal::http_shared_page})
+    CHECK(is_page(signal));
+  CHECK(!is_page(Signal::http_rst));
+}
+
 TEST_CASE("names and addresses are told apart by where they belong") {
   CHECK(registrable_domain("abs.twimg.com") == "twimg.com");
   CHECK(registrable_domain("www.bbc.co.uk") == "bbc.co.uk");
@@ -203,6 +212,34 @@ TEST_CASE("a doubtful answer waits for contrast, not for ever") {
   CHECK(s.at(200ms).winner == 1);
   s.attempts[1].outcome = Outcome::failed;
   CHECK(s.at(200ms).winner == 0);
+}
+
+TEST_CASE(
+    "a page by two ways is the site's own, and so are two redirects but to a place that others are sent to") {
+  Script s;
+  auto& direct = s.add(0, 0ms);
+  direct.outcome = Outcome::doubtful;
+  direct.signal = Signal::http_shared_page;
+  direct.page = "one";
+  s.add(2, 80ms);
+  s.attempts[1].outcome = Outcome::validated;
+  s.attempts[1].page = "one";
+  CHECK(s.at(200ms).winner == 0);
+  s.attempts[1].page = "another";
+  CHECK(s.at(200ms).winner == 1);
+  s.attempts[1].page.clear();
+  CHECK(s.at(200ms).winner == 1);
+  s.attempts[0].page.clear();
+  CHECK(s.at(200ms).winner == 1);
+
+  s.attempts[0].page = "to isp.example";
+  s.attempts[1].page = "to new.example";
+  s.attempts[1].elsewhere = true;
+  CHECK(s.at(200ms).winner == 1);
+  s.attempts[0].signal = Signal::http_redirect;
+  CHECK(s.at(200ms).winner == 0);
+  s.attempts[1].elsewhere = false;
+  CHECK(s.at(200ms).winner == 1);
 }
 
 TEST_CASE("a flight that may be said once is never said beside another") {

@@ -44,6 +44,15 @@ TEST_CASE("patterns cover what they say") {
     CHECK_MESSAGE(!Pattern::parse(bad), bad);
 }
 
+TEST_CASE("a list of patterns covers what any of them does") {
+  const PatternList sensitive({"bank.example", "*.clinic.example", "192.0.2.0/24", "no pattern"});
+  for (const auto* host : {"bank.example", "www.bank.example", "a.clinic.example", "192.0.2.7"})
+    CHECK_MESSAGE(sensitive.covers(host), host);
+  for (const auto* host : {"clinic.example", "otherbank.example", "192.0.3.7", ""})
+    CHECK_MESSAGE(!sensitive.covers(host), host);
+  CHECK(!PatternList().covers("bank.example"));
+}
+
 TEST_CASE("the most specific rule wins") {
   const Rules rules({{RuleAction::always_tunnel, "example.com"},
                      {RuleAction::always_direct, "www.example.com"},

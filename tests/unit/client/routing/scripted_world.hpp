@@ -30,6 +30,10 @@ enum class Shows {
   alert,
   rubbish,
   block_page,  ///< a redirect to a place that is the censor's
+  elsewhere,   ///< a redirect to another site, as the site itself wants it
+  same_page,   ///< a short page that is the same for every host
+  open_page,   ///< the very page, with nothing but the connection's end to tell its own
+  own_page,    ///< a short page of the host's own, which differs in a byte each time
   impostor,    ///< TLS with a certificate that nobody should trust
   deaf,        ///< connects and takes nothing
   down,        ///< through a tunnel: Errc::destination_refused
@@ -102,6 +106,7 @@ class World {
   ScriptedTunnel tunnel_{*this};
   ScriptedControl control_{*this};
   std::map<std::string, asio::ip::address> addresses_;
+  int pages_ = 0;
 };
 
 /// A bridge's answer about a site at `address`: it is there with a certificate that verifies, or refuses.

@@ -197,6 +197,18 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
     say("* OK welcome\r\n");
   } else if (shows == Shows::block_page) {
     say("HTTP/1.1 302 Found\r\nLocation: http://blocked.isp.example/\r\nContent-Length: 0\r\n\r\n");
+  } else if (shows == Shows::elsewhere) {
+    say("HTTP/1.1 301 Moved\r\nLocation: https://new.example.org/\r\nContent-Length: 0\r\n\r\n");
+  } else if (shows == Shows::same_page || shows == Shows::open_page || shows == Shows::own_page) {
+    const bool own = shows == Shows::own_page, open = shows == Shows::open_page;
+    const auto page = own ? "<title>Shop of " + host + "</title>" + std::to_string(++pages_) + '\n'
+                          : std::string("<title>Sorry</title><p>This cannot be shown.</p>");
+    const auto length = open ? std::string() : "Content-Length: " + std::to_string(page.size()) + "\r\n";
+    say("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n" + length + "\r\n" + page);
+    if (open) {
+      (void)co_await site->write_all(asio::buffer(answer));
+      co_return site->close(false);
+    }
   } else if (http) {
     say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   } else {
