@@ -66,7 +66,8 @@ bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b
          a.hedge_delay == b.hedge_delay && a.handshake_silence == b.handshake_silence &&
          a.late_dns_wait == b.late_dns_wait && a.total_budget == b.total_budget &&
          a.first_expiry == b.first_expiry && a.background_probes == b.background_probes &&
-         a.sensitive == b.sensitive && a.block_pages == b.block_pages && a.services == b.services;
+         a.sensitive == b.sensitive && a.block_pages == b.block_pages && a.services == b.services &&
+         a.captive_probe == b.captive_probe;
 }
 
 class App {
@@ -169,6 +170,7 @@ void App::use(const config::ClientOptions& options) {
           return guard_.is_self(address, port);
         },
         tunnel ? &pool_ : nullptr);
+  if (router) router->when_network_changes([this] { pool_.network_changed(); });
   auto session_options = std::make_shared<SessionOptions>();
   session_options->credentials = options.auth;
   sessions_.options = std::move(session_options);
@@ -215,6 +217,7 @@ StatusFacts App::facts() {
   facts.sessions = sessions_.counters;
   facts.lanes = pool_.status();
   facts.convictions = routing_.current().convictions();
+  facts.captive_portal = routing_.current().captive_portal();
   facts.rules = options_.rules;
   facts.config = file_.string();
   return facts;
@@ -333,8 +336,10 @@ int run_client(const std::filesystem::path& config_file, config::ClientOptions o
   }
 }
 
-boost::json::object ask_offline(const config::ClientOptions& options, const std::string& what,
+boost::json::object ask_offline(const config::ClientOptions& given, const std::string& what,
                                 const std::string& host) {
+  auto options = given;
+  options.captive_probe.reset();  // nobody stays to hear of it
   asio::io_context io(1);
   SystemResolver resolver;
   TcpDialer tcp(resolver, {});

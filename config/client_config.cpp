@@ -79,6 +79,11 @@ void read_detection(TomlReader& root, ClientOptions& options) {
   if (const auto value = section->integer("first_expiry_s", 1, 86'400))
     options.first_expiry = seconds(*value);
   options.background_probes = section->boolean("background_probes").value_or(options.background_probes);
+  if (const auto url = section->string("captive_probe")) {
+    options.captive_probe = parse_captive_probe(*url);
+    if (!options.captive_probe && !url->empty())
+      section->fail("captive_probe", "'captive_probe' must be an http:// address, or empty to ask nobody");
+  }
   section->finish();
 }
 
@@ -223,6 +228,7 @@ ClientOptions default_client_options() {
   options.state_dir = default_state_dir("client");
   options.block_pages = shipped_block_pages();
   options.services = shipped_services();
+  options.captive_probe = CaptiveProbe{"connectivitycheck.gstatic.com", 80, "/generate_204"};
   options.doh = {
       {"Cloudflare",
        "cloudflare-dns.com",

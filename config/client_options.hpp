@@ -10,6 +10,7 @@
 
 #include "config/block_page_list.hpp"
 #include "config/service_list.hpp"
+#include "config/captive_probe.hpp"
 #include "config/share_link.hpp"
 
 namespace surang::config {
@@ -56,6 +57,7 @@ struct ClientOptions {
   std::chrono::milliseconds total_budget{20000};
   std::chrono::seconds first_expiry{120};
   bool background_probes = true;
+  std::optional<CaptiveProbe> captive_probe;  ///< asked on every change of network; nothing: never
 };
 
 }  // namespace surang::config

@@ -3,11 +3,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <boost/asio/ip/udp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "client/bridges/lane.hpp"
+#include "client/bridges/way_out.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/core/wakeup.hpp"
@@ -28,23 +28,6 @@ asio::awaitable<void> sleep_until(Clock::time_point when) {
 asio::awaitable<Result<void>> notified(Wakeup& wakeup, asio::any_io_executor executor) {
   co_await wakeup.wait(executor);
   co_return Result<void>{};
-}
-
-// The addresses this computer would speak to the world from; connecting a datagram socket sends nothing.
-// Others than before: another network, over which no session made before goes on.
-std::string way_out(asio::any_io_executor executor) {
-  std::string sources;
-  for (const char* somewhere : {"192.0.2.1", "2001:db8::1"}) {
-    error_code ec;
-    const asio::ip::udp::endpoint to(asio::ip::make_address(somewhere), 9);
-    asio::ip::udp::socket probe(executor);
-    probe.open(to.protocol(), ec);
-    if (!ec) probe.connect(to, ec);
-    if (ec) continue;
-    const auto from = probe.local_endpoint(ec);
-    if (!ec) sources += from.address().to_string() + ' ';
-  }
-  return sources;
 }
 
 // Attempts of one search, on several lanes.
@@ -78,8 +61,9 @@ struct BridgePool::State {
   bool searching = false, keeping = false;
   bool down = false;  // the last search found nothing
   Clock::time_point last_attempt{}, last_use{}, next_look_out{};
-  std::string from;  // way_out() of the sessions
-  Wakeup settled;    // a search ended
+  WayOut from;         // of the sessions
+  unsigned moves = 0;  // to other networks
+  Wakeup settled;      // a search ended
   TaskGroup tasks;
 
   bool up() const { return preferred && preferred->live(); }
@@ -92,6 +76,7 @@ struct BridgePool::State {
   void leave_old_network();
   static void start_search(const Self& s);
   static asio::awaitable<void> search(Self s);
+  static asio::awaitable<LanePtr> try_lanes(Self s);
   static asio::awaitable<void> attempt(Self s, LanePtr lane, std::shared_ptr<Race> race);
   static asio::awaitable<Result<LanePtr>> found(Self s);
   static void doubt(const Self& s, const LanePtr& lane);
@@ -136,12 +121,14 @@ void BridgePool::State::leave_old_network() {
   // Asking costs eight system calls: not for every connection of a page.
   if (Clock::now() < next_look_out) return;
   next_look_out = Clock::now() + kLookOut;
-  auto now = way_out(executor);
-  if (now.empty() || now == from) return;
-  if (!std::exchange(from, std::move(now)).empty()) {
-    for (const auto& lane : lanes) lane->tunnel.retire();
-    spdlog::info("another network: the bridges are dialled afresh");
+  const auto now = way_out(executor);
+  if (!now.any() || !std::exchange(from, now).left_by(now)) return;
+  ++moves;
+  for (const auto& lane : lanes) {
+    lane->tunnel.retire();
+    lane->failures = 0;  // they were the other network's
   }
+  spdlog::info("another network: the bridges are dialled afresh");
 }
 
 void BridgePool::State::start_search(const Self& s) {
@@ -158,16 +145,16 @@ asio::awaitable<void> BridgePool::State::attempt(Self s, LanePtr lane, std::shar
       race.changed.notify();
     }
   } const finished{*race};
+  const auto begun = s->moves;
   const auto answer = co_await lane->tunnel.check(s->options.answer_limit);
   if (!answer) {
-    s->failed(lane, answer.error());
+    if (begun == s->moves) s->failed(lane, answer.error());
     co_return;
   }
   s->worked(lane);
   if (!race->winner) race->winner = lane;
 }
 
-// Tries the lanes in order until one works. While nothing works, no more than one attempt per retry_pause.
 asio::awaitable<void> BridgePool::State::search(Self s) {
   struct Settle {
     State& state;
@@ -176,6 +163,19 @@ asio::awaitable<void> BridgePool::State::search(Self s) {
       state.settled.notify();
     }
   } const settle{*s};
+  LanePtr winner;
+  // What was tried while the network changed is tried again.
+  for (auto begun = s->moves - 1; !winner && begun != s->moves;) {
+    begun = s->moves;
+    winner = co_await try_lanes(s);
+  }
+  const bool there = std::find(s->lanes.begin(), s->lanes.end(), winner) != s->lanes.end();
+  if (winner && there) s->preferred = winner;
+  s->set_down(!winner);
+}
+
+// Tries the lanes in order until one works. While nothing works, no more than one attempt per retry_pause.
+asio::awaitable<LanePtr> BridgePool::State::try_lanes(Self s) {
   const auto race = std::make_shared<Race>();
   TaskGroup attempts(s->executor);
   for (const auto& lane : s->in_order()) {
@@ -191,9 +191,7 @@ asio::awaitable<void> BridgePool::State::search(Self s) {
   while (!race->winner && race->running > 0) co_await race->changed.wait(s->executor);
   attempts.cancel();
   co_await attempts.join();
-  const bool there = std::find(s->lanes.begin(), s->lanes.end(), race->winner) != s->lanes.end();
-  if (race->winner && there) s->preferred = race->winner;
-  s->set_down(!race->winner);
+  co_return race->winner;
 }
 
 // The lane that a running search finds; Errc::no_route when it finds none or patience ends first.
@@ -218,12 +216,14 @@ asio::awaitable<void> BridgePool::State::verify(Self s, LanePtr lane) {
     Lane& lane;
     ~Done() { lane.verifying = false; }
   } const done{*lane};
+  const auto begun = s->moves;
   const auto rtt = std::chrono::duration_cast<std::chrono::milliseconds>(lane->tunnel.status().rtt);
   const auto answer = co_await lane->tunnel.check(std::chrono::milliseconds(1500) + 4 * rtt);
   if (answer) {
     s->worked(lane);
     co_return;
   }
+  if (begun != s->moves) co_return;  // the session was left behind, there may be another by now
   s->failed(lane, answer.error());
   // Whoever waits on it learns now, while there is time for another try.
   lane->tunnel.abandon();
@@ -349,6 +349,21 @@ asio::awaitable<Result<tunnel::ReachAnswer>> BridgePool::State::ask(Self s, Endp
 
 asio::awaitable<Result<tunnel::ReachAnswer>> BridgePool::reach(Endpoint to) {
   return with_timeout(kAskLimit, State::ask(state_, std::move(to)));
+}
+
+void BridgePool::network_changed() {
+  const auto& s = state_;
+  if (s->lanes.empty()) return;
+  if (s->from.any() && !way_out(s->executor).any()) return;  // between two networks
+  s->next_look_out = {};
+  s->leave_old_network();
+  s->down = false;  // of the network that was left
+  const LanePtr lane = s->preferred;
+  if (s->up()) {
+    State::doubt(s, lane);
+  } else if (Clock::now() - s->last_use < s->options.warm) {
+    State::start_search(s);
+  }
 }
 
 bool BridgePool::empty() const {

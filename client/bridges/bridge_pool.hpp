@@ -58,6 +58,9 @@ class BridgePool : public Dialer, public tunnel::Control {
 
   /// By the session that is up, or that a running search finds; begins none. Within 5 s.
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override;
+  /// The network has changed, or the computer has slept: a session of before is asked at once whether it
+  /// lives, and one that the person may need soon is made again.
+  void network_changed();
 
   bool empty() const;
   std::vector<LaneStatus> status() const;

@@ -106,6 +106,7 @@ json::object status_json(const StatusFacts& facts) {
     lanes.push_back(std::move(o));
   }
   out["bridges"] = std::move(lanes);
+  out["captive_portal"] = facts.captive_portal;
   out["convictions"] = facts.convictions;
   json::array rules;
   for (const auto& rule : facts.rules)
@@ -126,6 +127,10 @@ std::string status_text(const json::object& status) {
   out += lanes.empty() ? "\nBridges: none. Add one: surang add LINK\n" : "\nBridges:\n";
   for (const auto& lane : lanes)
     if (lane.is_object()) out += bridge_line(lane.get_object());
+  if (const auto* captive = status.if_contains("captive_portal"); captive && *captive == true)
+    out +=
+        "This network has a captive portal. Sign in first: open any page in the browser. Until then all but\n"
+        "what is known to be blocked goes directly, and nothing is learnt.\n";
   const auto& convictions = list(status, "convictions");
   out += convictions.empty() ? "Blocked on this network: nothing known.\n" : "Blocked on this network:\n";
   for (const auto& verdict : convictions)

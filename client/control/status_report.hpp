@@ -19,6 +19,7 @@ struct StatusFacts {
   SessionCounters sessions;
   std::vector<LaneStatus> lanes;
   boost::json::array convictions;
+  bool captive_portal = false;  ///< this network wants the person to sign in first
   std::vector<config::Rule> rules;
   std::string config;
 };

@@ -61,7 +61,7 @@ bool NetworkHealth::alive(Clock::time_point now) const {
 }
 
 bool NetworkHealth::suspect(Clock::time_point now) const {
-  return !link_ || failing(now);
+  return !link_ || held(now) || failing(now);
 }
 
 bool NetworkHealth::failing(Clock::time_point now) const {

@@ -20,15 +20,21 @@ class NetworkHealth {
   void tunnel_worked(Clock::time_point now);
   void tunnel_failed(Clock::time_point now);
   void link(bool up) noexcept;
+  /// Who answers on this network is not known yet, or is a captive portal: what is seen teaches nothing.
+  void uncertain(bool now) noexcept { uncertain_ = now; }
+  /// The same until a point in time, as just after a sleep. Neither is forgotten with the rest.
+  void hold_until(Clock::time_point when) noexcept { held_until_ = when; }
   /// Another network: what was seen on the last one says nothing.
   void forget();
 
   /// Something answered within the last 10 s.
   bool alive(Clock::time_point now) const;
-  /// No link, or three unrelated domains failed directly within 5 s and nothing worked directly since. What
-  /// the tunnel carries meanwhile does not clear that: it comes back first when an outage ends.
+  /// Uncertain, or held.
+  bool held(Clock::time_point now) const noexcept { return uncertain_ || now < held_until_; }
+  /// No link, held, or three unrelated domains failed directly within 5 s and nothing worked directly since.
+  /// What the tunnel carries meanwhile does not clear that: it comes back first when an outage ends.
   bool suspect(Clock::time_point now) const;
-  /// The same, the link aside.
+  /// The last of these alone.
   bool failing(Clock::time_point now) const;
   /// Dials should be sparse: an outage, seen from here. Once noticed it lasts until something works. Never
   /// while the tunnel does.
@@ -43,7 +49,8 @@ class NetworkHealth {
   };
   std::deque<Failure> failures_;  // at most 64, newest last
   std::optional<Clock::time_point> direct_ok_, tunnel_ok_, tunnel_bad_, outage_since_;
-  bool link_ = true;
+  bool link_ = true, uncertain_ = false;
+  Clock::time_point held_until_{};
 };
 
 struct Contrast {

@@ -115,7 +115,7 @@ void Learner::saw(const std::string& host, const Attempt& attempt) {
     least_rtt_ = view.rtt;
   if (view.outcome == Outcome::validated) {
     health_.direct_worked(now);
-    if (view.way == Way::direct) beliefs_.worked(host, now);
+    if (view.way == Way::direct && !health_.held(now)) beliefs_.worked(host, now);
   }
   const bool failed = view.outcome == Outcome::failed || view.outcome == Outcome::pending;
   if (failed && !attempt.presumed && may_be_network(view.signal))
@@ -146,7 +146,8 @@ Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Atte
 }
 
 void Learner::failed_by_chance(const std::string& host, Signal signal) {
-  beliefs_.failed_by_chance(host, signal, Clock::now());
+  const auto now = Clock::now();
+  if (!health_.held(now)) beliefs_.failed_by_chance(host, signal, now);
 }
 
 bool Learner::nearly_sure(const std::string& host, Signal signal) const {
@@ -233,6 +234,7 @@ void Learner::widen(const Verdict& v) {
 }
 
 void Learner::acquit(const std::string& host) {
+  if (health_.held(Clock::now())) return;  // somebody else may have answered
   const auto& net = network();
   const auto own = store_.find(net, host, Scope::host);
   if (own && !own->address.empty()) store_.erase(net, own->address, Scope::address);

@@ -2,6 +2,7 @@
 #include <net/if_arp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -45,19 +46,35 @@ DefaultRoute default_route_v4(bool& link) {
   return best;
 }
 
-// /proc/net/ipv6_route: destination, its length, source, its length, gateway, metric, ..., interface last.
-DefaultRoute default_route_v6(bool& link) {
+struct DefaultRoutes6 {
+  DefaultRoute by_gateway;  // with the address of a gateway
+  DefaultRoute any;         // a modem's may have none
+};
+
+// /proc/net/ipv6_route: destination, its length, source, its length, gateway, metric, ..., interface last;
+// all in hex.
+DefaultRoutes6 default_routes_v6(bool& link) {
   std::ifstream file("/proc/net/ipv6_route");
   std::string destination, length, source, source_length, gateway, metric, references, use, flags, interface;
-  DefaultRoute best;
+  DefaultRoutes6 best;
+  unsigned long gateway_metric = ~0UL, any_metric = ~0UL;
   while (file >> destination >> length >> source >> source_length >> gateway >> metric >> references >> use >>
          flags >> interface) {
     if (interface == "lo") continue;
     const bool global = !destination.starts_with("fe80") && !destination.starts_with("ff");
     if (global && length != "00") link = true;
-    if (length != "00" || gateway == std::string(32, '0') || !best.interface.empty()) continue;
+    if (length != "00" || source_length != "00") continue;
+    const auto cost = std::strtoul(metric.c_str(), nullptr, 16);
+    if (gateway == std::string(32, '0')) gateway.clear();
+    if (cost < any_metric) {
+      best.any = {interface, gateway};
+      any_metric = cost;
+    }
+    if (gateway.empty()) continue;
     link = true;
-    best = {interface, gateway};
+    if (cost >= gateway_metric) continue;
+    best.by_gateway = {interface, gateway};
+    gateway_metric = cost;
   }
   return best;
 }
@@ -91,6 +108,7 @@ void make_known(const std::string& gateway) {
 // under another network than what follows, so the first look at a gateway waits a moment for its answer.
 std::string learn_mac(const DefaultRoute& route) {
   static std::string waited_for;
+  if (route.gateway.empty()) waited_for.clear();  // whoever comes next may have the same address
   auto mac = mac_of(route);
   if (!mac.empty() || route.gateway.find('.') == std::string::npos || route.gateway == "0.0.0.0") return mac;
   make_known(route.gateway);
@@ -118,14 +136,23 @@ std::string kind_of(const std::string& interface) {
 
 }  // namespace
 
+std::string resolvers_stamp() {
+  struct stat file {};
+  if (stat("/etc/resolv.conf", &file) != 0) return {};
+  return std::to_string(file.st_mtim.tv_sec) + '.' + std::to_string(file.st_mtim.tv_nsec) + ' ' +
+         std::to_string(file.st_size) + ' ' + std::to_string(file.st_ino);
+}
+
 NetworkFacts read_network_facts() {
   NetworkFacts facts;
   auto route = default_route_v4(facts.link);
-  const auto route6 = default_route_v6(facts.link);
-  if (route.interface.empty()) route = route6;
+  const auto routes6 = default_routes_v6(facts.link);
+  if (!route.interface.empty() && !routes6.any.interface.empty() && routes6.any.interface != route.interface)
+    facts.ipv6_path = kind_of(routes6.any.interface) + ' ' + routes6.any.gateway;
+  if (route.interface.empty()) route = routes6.by_gateway;
   facts.interface_kind = kind_of(route.interface);
   facts.gateway = route.gateway;
-  if (!route.gateway.empty()) facts.gateway_mac = learn_mac(route);
+  facts.gateway_mac = learn_mac(route);
   for (const auto& server : system_name_servers()) facts.resolvers.push_back(server.address().to_string());
   return facts;
 }

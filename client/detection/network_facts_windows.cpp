@@ -39,7 +39,33 @@ std::string mac_of(NET_IFINDEX interface, const SOCKET_ADDRESS& gateway) {
   return mac;
 }
 
+const char* kind_of(const IP_ADAPTER_ADDRESSES& a) {
+  switch (a.IfType) {
+    case IF_TYPE_IEEE80211:
+      return "wifi";
+    case IF_TYPE_WWANPP:
+    case IF_TYPE_WWANPP2:
+      return "mobile";
+    case IF_TYPE_TUNNEL:
+      return "tunnel";
+    default:
+      return "wired";
+  }
+}
+
+// The gateway of one family; null without one.
+const IP_ADAPTER_GATEWAY_ADDRESS* gateway_of(const IP_ADAPTER_ADDRESSES& a, int family) {
+  for (const auto* g = a.FirstGatewayAddress; g; g = g->Next)
+    if (g->Address.lpSockaddr->sa_family == family) return g;
+  return nullptr;
+}
+
 }  // namespace
+
+// No file to look at: the adapters are read again now and then.
+std::string resolvers_stamp() {
+  return {};
+}
 
 NetworkFacts read_network_facts() {
   NetworkFacts facts;
@@ -53,19 +79,26 @@ NetworkFacts read_network_facts() {
     first = reinterpret_cast<IP_ADAPTER_ADDRESSES*>(block.data());
     result = GetAdaptersAddresses(AF_UNSPEC, flags, nullptr, first, &size);
   }
-  ULONG best = ~0UL;
+  ULONG best = ~0UL, best6 = ~0UL;
+  const IP_ADAPTER_ADDRESSES *main = nullptr, *main6 = nullptr;
   for (const auto* a = first; result == NO_ERROR && a; a = a->Next) {
     if (a->OperStatus != IfOperStatusUp || a->IfType == IF_TYPE_SOFTWARE_LOOPBACK) continue;
     facts.link = true;
+    if (gateway_of(*a, AF_INET6) && a->Ipv6Metric < best6) {
+      best6 = a->Ipv6Metric;
+      main6 = a;
+    }
     if (!a->FirstGatewayAddress || a->Ipv4Metric >= best) continue;
     best = a->Ipv4Metric;
-    facts.gateway = text_of(a->FirstGatewayAddress->Address);
-    facts.gateway_mac = mac_of(a->IfIndex, a->FirstGatewayAddress->Address);
-    facts.interface_kind = a->IfType == IF_TYPE_IEEE80211                                ? "wifi"
-                           : a->IfType == IF_TYPE_WWANPP || a->IfType == IF_TYPE_WWANPP2 ? "mobile"
-                           : a->IfType == IF_TYPE_TUNNEL                                 ? "tunnel"
-                                                                                         : "wired";
+    main = a;
   }
+  if (main) {
+    facts.gateway = text_of(main->FirstGatewayAddress->Address);
+    facts.gateway_mac = mac_of(main->IfIndex, main->FirstGatewayAddress->Address);
+    facts.interface_kind = kind_of(*main);
+  }
+  if (main && main6 && main != main6)
+    facts.ipv6_path = std::string(kind_of(*main6)) + ' ' + text_of(gateway_of(*main6, AF_INET6)->Address);
   for (const auto& server : system_name_servers()) facts.resolvers.push_back(server.address().to_string());
   return facts;
 }

@@ -15,6 +15,7 @@ std::string network_id_of(const NetworkFacts& facts) {
   std::string text =
       "surang network\n" + facts.interface_kind + '\n' + facts.gateway + '\n' + facts.gateway_mac;
   for (const auto& r : resolvers) text += '\n' + r;
+  if (!facts.ipv6_path.empty()) text += "\nipv6 " + facts.ipv6_path;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
@@ -26,30 +27,6 @@ std::string network_id_of(const NetworkFacts& facts) {
     id += kHex[digest[i] & 15];
   }
   return id;
-}
-
-NetworkWatch::NetworkWatch(std::function<NetworkFacts()> read, Clock::duration refresh)
-    : read_(std::move(read)), refresh_(refresh) {}
-
-const NetworkIdentity& NetworkWatch::current(Clock::time_point now) {
-  if (!identity_.id.empty() && now < next_) return identity_;
-  next_ = now + refresh_;
-  auto facts = read_();
-  // A neighbour entry comes and goes, and is not there yet just after joining: until it is, the gateway is
-  // taken for the one last seen at this address.
-  auto& mac = macs_[facts.interface_kind + ' ' + facts.gateway];
-  if (facts.gateway_mac.empty()) facts.gateway_mac = mac;
-  mac = facts.gateway_mac;
-  if (macs_.size() > 256) macs_.clear();
-  if (identity_.id.empty() || facts != facts_) {
-    identity_.id = network_id_of(facts);
-    auto unknown = facts;
-    unknown.gateway_mac.clear();
-    identity_.provisional = network_id_of(unknown);
-    facts_ = std::move(facts);
-  }
-  identity_.link = facts_.link;
-  return identity_;
 }
 
 }  // namespace surang::client

@@ -126,6 +126,7 @@ asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools to
   for (;;) {
     timer.expires_after(options.tick);
     co_await timer.async_wait(asio::use_awaitable);
+    if (learner.health().held(Clock::now())) continue;
     const auto now = unix_now();
     auto room = options.at_once - std::min(options.at_once, busy->size());
     for (const auto& v : learner.store().to_probe(learner.network(), now)) {

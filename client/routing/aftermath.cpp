@@ -118,7 +118,9 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     learner.lean(host, pause + kLeanOneLook);
     ruling = co_await look_again(race, failing, winner->view.way, pause, host, network);
   }
-  if (ruling == Ruling::network_suspect && learner.health().failing(Clock::now()))
+  const auto now = Clock::now();
+  const bool passes = learner.health().failing(now) || learner.health().held(now);
+  if (ruling == Ruling::network_suspect && passes)
     mark.goes_on_leaning = learn_later(race->to(), host, network);
   if (ruling == Ruling::convict && direct && winner->view.way == Way::tunnel &&
       is_connect(direct->view.signal))

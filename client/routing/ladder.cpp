@@ -6,6 +6,8 @@ std::vector<PlannedWay> plan_ways(const LadderFacts& f) {
   using config::RuleAction;
   if (f.rule == RuleAction::never) return {};
   if (f.rule == RuleAction::always_direct || (f.local && !f.rule)) return {{Way::direct, StartWhen::at_once}};
+  // Its sign-in page has to come through, and nothing else would.
+  if (f.captive && !f.rule && !f.verdict) return {{Way::direct, StartWhen::at_once}};
 
   const bool encrypted = f.name && f.has_encrypted_dns;
   const bool must_tunnel = f.rule == RuleAction::always_tunnel;

@@ -29,6 +29,7 @@ struct LadderFacts {
   bool has_encrypted_dns = true;
   std::optional<config::RuleAction> rule;
   std::optional<Way> verdict;  ///< the way of a verdict that holds now
+  bool captive = false;        ///< the network wants the person to sign in first
   bool leaning = false;        ///< the tunnel has just won and the verdict is being confirmed
   config::OnTunnelDown on_tunnel_down = config::OnTunnelDown::fail_closed;
 };

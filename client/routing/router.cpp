@@ -1,5 +1,7 @@
 #include "client/routing/router.hpp"
 
+#include "client/detection/network_changes.hpp"
+#include "client/detection/network_watch.hpp"
 #include "client/detection/site_scope.hpp"
 #include "client/dns/direct_names.hpp"
 #include "client/routing/router_core.hpp"
@@ -9,9 +11,6 @@
 
 namespace surang::client {
 namespace {
-
-// A change must not cost the first visit on the new network the old one's dead tunnel; reading takes 0.1 ms.
-constexpr auto kNetworkRefresh = std::chrono::milliseconds(20);
 
 // Direct connections of the real kind. Names are resolved elsewhere, so its own resolver is never asked.
 class TcpConnector final : public Connector {
@@ -33,6 +32,21 @@ class TcpConnector final : public Connector {
   TcpDialer dialer_{unused_, TcpDialerOptions{}};
 };
 
+// The system's word that something may have changed reaches who asks next, and who wants to be told.
+struct ToldNetwork {
+  explicit ToldNetwork(asio::any_io_executor executor) : changes(std::move(executor), [this] { heard(); }) {
+    watch.told(changes.watching());
+  }
+  void heard() {
+    watch.stale();
+    watch.told(changes.watching());
+    if (news) news();
+  }
+  NetworkWatch watch;
+  std::function<void()> news;
+  NetworkChanges changes;
+};
+
 bool is_local_endpoint(const Endpoint& to) {
   if (const auto& address = to.address()) return is_local_address(*address) || is_private_address(*address);
   return is_local_name(to.host());
@@ -44,9 +58,9 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
   parts.control = control;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
-  parts.network = [watch = std::make_shared<NetworkWatch>(read_network_facts, kNetworkRefresh)] {
-    return &watch->current();
-  };
+  const auto network = std::make_shared<ToldNetwork>(executor);
+  parts.network = [network] { return &network->watch.current(); };
+  parts.on_network_news = [network](std::function<void()> call) { network->news = std::move(call); };
   parts.is_local = is_local_endpoint;
   parts.heard = [](const Stream& stream) {
     const auto info = tcp_info(stream.native_socket());
@@ -66,6 +80,7 @@ Router::Router(asio::any_io_executor executor, const config::ClientOptions& opti
                VerdictStore& store, RouterParts parts)
     : core_(std::make_shared<RouterCore>(executor, options, tunnel, store, std::move(parts))) {
   core_->start_probing();
+  core_->start_following();
 }
 
 Router::~Router() {
@@ -85,6 +100,15 @@ error_code Router::refuses(const Endpoint& to) const {
   const auto* rule = core_->rules.match(to);
   if (rule && rule->action == config::RuleAction::never) return make_error_code(Errc::destination_denied);
   return {};
+}
+
+bool Router::captive_portal() {
+  core_->follow_network();
+  return core_->portal.captive();
+}
+
+void Router::when_network_changes(std::function<void()> call) {
+  core_->network_changed = std::move(call);
 }
 
 void Router::set_rules(std::vector<config::Rule> rules) {

@@ -22,6 +22,8 @@ struct RouterParts {
   std::unique_ptr<Names> names;
   std::unique_ptr<Connector> connector;
   std::function<const NetworkIdentity*()> network;  ///< never null; what it gives holds until the next call
+  /// Says whom to call, from the executor, when that may have changed. May be empty: nobody can tell.
+  std::function<void(std::function<void()>)> on_network_news;
   std::function<bool(const Endpoint&)> is_local;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;
@@ -59,6 +61,11 @@ class Router : public Outbound {
   asio::awaitable<boost::json::object> check(std::string host);
   /// The verdicts that hold on this network now.
   boost::json::array convictions();
+  /// Whether this network wants the person to sign in first.
+  bool captive_portal();
+  /// Called when the network has changed or the computer has slept, at once; connections made before may be
+  /// dead.
+  void when_network_changes(std::function<void()> call);
   /// The person's rules, swapped whole.
   void set_rules(std::vector<config::Rule> rules);
   /// Ends everything in the background; no open() may run or follow.

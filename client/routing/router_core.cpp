@@ -28,6 +28,7 @@ RouterCore::RouterCore(asio::any_io_executor e, const config::ClientOptions& o, 
       services(std::make_shared<const ServiceGroups>(o.services)),
       block_pages(std::make_shared<const BlockPages>(o.block_pages)),
       learner(store, o.first_expiry, parts.network),
+      portal(o.captive_probe.has_value()),
       background(e) {}
 
 std::string RouterCore::host_of(const Endpoint& to, const FirstFlight& flight) {
@@ -44,7 +45,10 @@ AttemptTools RouterCore::tools() {
   t.tunnel = tunnel;
   t.control = tunnel ? parts.control : nullptr;
   t.proven = [this](const std::string& host) { return learner.proven(host); };
-  t.prove = [this](const std::string& host) { learner.prove(host); };
+  t.prove = [this](const std::string& host) {
+    learner.prove(host);
+    site_reached(host);
+  };
   t.tls_context = [this] { return tls_context(); };
   t.block_pages = block_pages;
   t.services = services;
@@ -111,6 +115,7 @@ LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host) {
     if (const auto verdict = learner.verdict(host)) f.verdict = verdict->way;
     f.leaning = learner.leaning(host) || concluding.contains(host);
   }
+  f.captive = portal.captive();
   f.on_tunnel_down = options.on_tunnel_down;
   return f;
 }
@@ -137,18 +142,13 @@ struct Handover {
 
 }  // namespace
 
-void RouterCore::follow_network() {
-  if (learner.network() == names_network) return;
-  if (!learner.still_on(names_network)) parts.names->forget();
-  names_network = learner.network();
-}
-
 std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   // The name of the site behind a bare address stands in the flight only, and with it what is known of the
   // site.
   if (to.address()) return nullptr;
   follow_network();
-  if (learner.health().outage(Clock::now())) return nullptr;  // open() waits for its turn
+  if (!portal.captive() && learner.health().outage(Clock::now()))
+    return nullptr;  // open() waits for its turn
   const auto plan = plan_ways(facts(to, to.host()));
   if (plan.empty() || plan.front().way != Way::direct) return nullptr;
   return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.network());
@@ -166,9 +166,15 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   }
   auto plan = plan_ways(f);
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
-  if (!f.local && !begun && learner.health().outage(Clock::now())) {
+  if (!f.local && !f.captive && !begun && learner.health().outage(Clock::now())) {
+    const auto before = names_network;
     const bool turn = co_await through_outage();
     if (!turn) co_return make_error_code(Errc::timed_out);
+    follow_network();
+    if (names_network != before) {  // another plan may hold there
+      auto again = open(std::move(to), std::move(first), std::move(begun), afresh);
+      co_return co_await std::move(again);
+    }
     // One that asks whether anything works asks no providers of encrypted DNS.
     std::erase_if(plan, [](const auto& p) { return p.way != Way::direct && p.way != Way::tunnel; });
     if (plan.empty()) co_return make_error_code(Errc::timed_out);
@@ -193,6 +199,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   const auto winner = co_await race->run();
   handover.learn = learns;
   handover.winner = winner;
+  if (winner && f.captive && flight->kind == FirstFlight::Kind::tls) site_answered();
   if (!winner) {
     if (learns && !flight->replayable && race->by(Way::direct) && !race->by(Way::tunnel))
       contrast_later(to, host);

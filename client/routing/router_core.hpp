@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "client/detection/captive_portal.hpp"
 #include "client/detection/learner.hpp"
 #include "client/detection/prober.hpp"
 #include "client/detection/race.hpp"
@@ -31,8 +32,11 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// The person wants no flight of our own to ask for it.
   bool is_sensitive(std::string_view host) const { return sensitive.covers(host); }
   LadderFacts facts(const Endpoint& to, const std::string& host);
-  /// Forgets names that another network gave.
+  /// Where this is another network than before, or the computer has slept: forgets what the last one gave,
+  /// and asks whether this one wants people to sign in. Costs next to nothing where it is not.
   void follow_network();
+  /// Follows it while nothing is opened, too.
+  void start_following();
 
   std::shared_ptr<HeadStart> begin(const Endpoint& to);
   /// `afresh`: as if no verdict were known.
@@ -77,6 +81,8 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
   Clock::time_point last_dial_in_outage{};
   std::string names_network;  ///< that the names were asked on
+  CaptivePortal portal;
+  std::function<void()> network_changed;  ///< after a change and after a sleep; may be empty
   TaskGroup background;
 
  private:
@@ -112,9 +118,19 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// In an outage, waits until it is over or this connection's turn has come to try; false: not within the
   /// budget.
   asio::awaitable<bool> through_outage();
+  void arrive(bool slept);
+  void settle_portal(bool was_captive);
+  void site_reached(const std::string& host);
+  void site_answered();
+  asio::awaitable<void> following(std::shared_ptr<RouterCore> self);
+  asio::awaitable<void> watch_portal(std::shared_ptr<RouterCore> self, config::CaptiveProbe probe);
+  asio::awaitable<void> ask_portal(std::shared_ptr<RouterCore> self, config::CaptiveProbe probe,
+                                   unsigned number);
 
   std::deque<Suspected> suspected;
   bool retrying = false;
+  unsigned sleeps = 0;  // that have been followed
+  Wakeup network_news, portal_news;
   std::shared_ptr<SSL_CTX> tls_context_;
 };
 

@@ -198,6 +198,9 @@ class Obfs4proxy(Peer):
         raise RuntimeError(f"{log} did not start: {place.log(log).strip()[-200:]}")
 
 
+NO_PROBE = 'captive_probe = ""\n'
+
+
 def surang(place, name, client_toml):
     """The client with that configuration, and its port."""
     config = place.write(name + ".toml", f'listen = ["127.0.0.1:0"]\nstate_dir = "{place.path(name)}"\n' + client_toml)
@@ -220,7 +223,8 @@ class SurangDirect(Peer):
 
     def __init__(self, place, site):
         super().__init__()
-        self.ends["proxy"], self.port = surang(place, "surang-direct", "[detection]\nbackground_probes = false\n")
+        detection = "[detection]\nbackground_probes = false\n" + NO_PROBE
+        self.ends["proxy"], self.port = surang(place, "surang-direct", detection)
 
 
 class SurangHttps(Peer):
@@ -248,7 +252,8 @@ link = "{link}"
 [[rule]]
 action = "always-tunnel"
 pattern = "127.0.0.0/8"
-""")
+[detection]
+""" + NO_PROBE)
 
 
 ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangHttps]

@@ -111,7 +111,7 @@ Home::~Home() {
 void Home::write(const std::string& more, const std::string& port, const std::string& state) const {
   std::ofstream(config()) << "listen = [\"127.0.0.1:" << port << "\"]\nstate_dir = \""
                           << (dir / state).string() << "\"\n"
-                          << more << "\n[detection]\nbackground_probes = false\n";
+                          << more << "\n[detection]\nbackground_probes = false\ncaptive_probe = \"\"\n";
 }
 
 Answer Home::ask(std::vector<std::string> words) const {

@@ -63,6 +63,8 @@ link = "{link.replace(f':{self.bridge}', f':{self.tap.port}')}"
 [[rule]]
 action = "always-tunnel"
 pattern = "tunnelled.example"
+[detection]
+captive_probe = ""
 """)
         self.run("client", [self.program("client/surang"), "--config", self.file("client.toml"), "run"], port=self.proxy)
 

@@ -122,7 +122,10 @@ link = "{link}"
 [[rule]]
 action = "always-tunnel"
 pattern = "localhost"
-{extra}""")
+{extra}
+[detection]
+captive_probe = ""
+""")
         binary = os.path.join(self.build_dir, "client/surang")
         daemon = Daemon([binary, "--config", config, "run"], self.file(f"client-{name}.log"))
         daemon.wait_for(f"listening on 127.0.0.1:{port}")

@@ -11,7 +11,7 @@ from .processes import Daemon, sh
 # name -> last part of its addresses. The names say what scenarios do to them, the sites are all alike.
 SITES = {name + ".example": number for number, name in enumerate(
     ["cover", "open", "calm", "reset", "www.reset", "drop", "fin", "poison", "bogus", "late", "ipdrop", "iprst",
-     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared"], start=10)}
+     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared", "probe"], start=10)}
 SITES["sharing.example"] = SITES["shared.example"]
 V4_ONLY = {"alone.example", "shared.example", "sharing.example"}  # no AAAA record; the last two have one address
 DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example": "94.140.1.3"}
@@ -83,6 +83,7 @@ class Sites:
     def _nginx(self, authority):
         site = ("    location = / { default_type text/html; return 200 '%s'; }\n"
                 "    location = /favicon.ico { return 204; }\n"
+                "    location = /generate_204 { return 204; }\n"
                 "    location = /post { default_type text/plain; return 200 'posted\\n'; }\n"
                 f"    location = /many {{ default_type text/html; root {self._file('objects')}; }}\n"
                 f"    location / {{ root {self._file('objects')}; types {{ text/javascript js; }} }}\n")

@@ -62,6 +62,7 @@ class Client:
             lines += ["[[doh]]", f'name = "{name}"', f'host = "{name}"', f'addresses = ["{address}"]']
         for action, pattern in rules:
             lines += ["[[rule]]", f'action = "{action}"', f'pattern = "{pattern}"']
+        settings.setdefault("captive_probe", "http://probe.example/generate_204")
         lines += ["[detection]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
         with open(self.config, "w") as file:
             file.write("\n".join(lines) + "\n")

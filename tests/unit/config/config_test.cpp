@@ -72,6 +72,7 @@ TEST_CASE("an empty client file is the defaults, and so is the example") {
     CHECK(options->sensitive.empty());
     CHECK((options->block_pages == defaults.block_pages));
     CHECK((options->services == defaults.services));
+    CHECK((options->captive_probe == defaults.captive_probe));
   }
 }
 
@@ -97,6 +98,7 @@ port = 8443
 [detection]
 hedge_ms = 100
 background_probes = false
+captive_probe = ""
 )",
                                            "/etc/surang/client.toml", why);
   REQUIRE_MESSAGE(options.has_value(), why);
@@ -111,6 +113,20 @@ background_probes = false
   CHECK((options->doh[0].port == 8443));
   CHECK((options->hedge_delay == std::chrono::milliseconds(100)));
   CHECK(!options->background_probes);
+  CHECK(!options->captive_probe);
+}
+
+TEST_CASE("the page that tells a captive portal is a plain address") {
+  CHECK((parse_captive_probe("http://probe.example/generate_204") ==
+         CaptiveProbe{"probe.example", 80, "/generate_204"}));
+  CHECK((parse_captive_probe("http://Probe.Example:8080") == CaptiveProbe{"probe.example", 8080, "/"}));
+  CHECK((parse_captive_probe("http://[2a00:93::1]/a?b") == CaptiveProbe{"2a00:93::1", 80, "/a?b"}));
+  for (const auto* url : {"", "probe.example", "https://probe.example/", "http://", "http:///a",
+                          "http://a b/", "http://me@probe.example/", "http://a.example/ HTTP/1.1",
+                          "http://a.example/\r\n", "http://a.example:0/", "http://a.example/#b"})
+    CHECK_MESSAGE(!parse_captive_probe(url), url);
+  CHECK(client_error("[detection]\ncaptive_probe = \"https://a.example\"") ==
+        "client.toml:2: 'captive_probe' must be an http:// address, or empty to ask nobody");
 }
 
 TEST_CASE("errors name the file, the line and the remedy") {

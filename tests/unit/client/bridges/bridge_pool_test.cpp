@@ -350,3 +350,22 @@ TEST_CASE("a question to a session that is dead without knowing ends when that i
     co_await w.end();
   });
 }
+
+TEST_CASE("after a change of network a session is asked at once whether it lives, and made again") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    w.pool.set_bridges({share_link("home", {"a"})});
+    w.pool.network_changed();  // nothing is there to ask
+    CHECK(co_await w.fetch() == "hello");
+    for (int i = 0; i < 1000 && !w.pool.status()[0].preferred; ++i) co_await test::sleep_for(1ms);
+    w.pool.network_changed();  // it lives
+    co_await test::sleep_for(100ms);
+    CHECK(w.a.connects == 1);
+    w.a.swallow = true;
+    w.pool.network_changed();
+    const auto began = Clock::now();
+    while (w.a.connects < 2 && Clock::now() - began < 20s) co_await test::sleep_for(10ms);
+    CHECK(w.a.connects == 2);  // though nobody dials
+    co_await w.end();
+  });
+}

@@ -43,5 +43,10 @@ TEST_CASE("status says in words what a person asks") {
   CHECK(text.find("work by https: does not accept the link") != text.npos);
   CHECK(text.find("spare by https: not needed yet") != text.npos);
   CHECK(text.find("x.com: goes by tunnel") != text.npos);
+  CHECK(json.at("captive_portal") == false);
+  CHECK(text.find("captive portal") == text.npos);
+  facts.captive_portal = true;
+  CHECK(status_json(facts).at("captive_portal") == true);
+  CHECK(status_text(status_json(facts)).find("Sign in first") != text.npos);
   CHECK(status_text({}).find("surang add LINK") != std::string::npos);
 }

@@ -5,7 +5,6 @@
 
 #include "client/detection/hedge.hpp"
 #include "client/detection/judge.hpp"
-#include "client/detection/network_id.hpp"
 #include "client/detection/prober.hpp"
 #include "client/detection/site_scope.hpp"
 
@@ -311,6 +310,23 @@ TEST_CASE("a network is suspect when unrelated domains fail together and nothing
   CHECK(h.outage(t + 9s));
 }
 
+TEST_CASE("a network is held suspect until it is known who answers there, and just after a sleep") {
+  NetworkHealth h;
+  const Clock::time_point t{};
+  h.direct_worked(t);
+  h.uncertain(true);
+  CHECK(h.suspect(t));
+  CHECK(!h.failing(t));
+  CHECK(!h.outage(t));
+  h.forget();
+  CHECK(h.suspect(t + 1s));
+  h.uncertain(false);
+  CHECK(!h.suspect(t + 1s));
+  h.hold_until(t + 5s);
+  CHECK(h.suspect(t + 4999ms));
+  CHECK(!h.suspect(t + 5s));
+}
+
 TEST_CASE("expiry grows with every renewal and not within one") {
   Verdict fresh;
   fresh.subject = "x.example";
@@ -354,37 +370,4 @@ TEST_CASE("a retest comes before the first verdict ends, and every ten minutes a
   CHECK(v.step == 1);
   v = convict(v, fresh, v.expires + 90'000, 120s);  // after a day of peace
   CHECK(v.step == 0);
-}
-
-TEST_CASE("a network is known by its gateway and resolvers") {
-  NetworkFacts home{true, "wifi", "192.168.1.1", "02:00:00:00:00:01", {"192.168.1.1", "9.9.9.9"}};
-  auto same = home;
-  std::swap(same.resolvers[0], same.resolvers[1]);
-  CHECK(network_id_of(home) == network_id_of(same));
-  auto cafe = home;
-  cafe.gateway_mac = "02:00:00:00:00:02";
-  CHECK(network_id_of(home) != network_id_of(cafe));
-
-  NetworkFacts now = home;
-  NetworkWatch watch([&] { return now; }, 2s);
-  const Clock::time_point t{};
-  const auto first = watch.current(t).id;
-  now.gateway_mac.clear();  // the neighbour entry expired
-  CHECK(watch.current(t + 3s).id == first);
-  now = cafe;
-  CHECK(watch.current(t + 4s).id == first);  // not read again yet
-  CHECK(watch.current(t + 6s).id != first);
-  now = home;
-  CHECK(watch.current(t + 9s).id == first);
-  now.gateway = "10.2.0.1";
-  now.gateway_mac.clear();
-  const auto joined = watch.current(t + 11s).id;
-  now.gateway_mac = "02:00:00:00:00:03";
-  CHECK(watch.current(t + 14s).id != joined);
-  CHECK(watch.current(t + 14s).provisional == joined);  // known better, not another
-  CHECK(joined != first);
-  now = home;
-  now.gateway_mac.clear();  // back, and the neighbour not asked for yet
-  CHECK(watch.current(t + 17s).id == first);
-  CHECK(read_network_facts().resolvers.size() < 9);
 }

@@ -111,3 +111,19 @@ TEST_CASE("the ladder") {
   f.verdict = Way::tunnel;
   CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
 }
+
+TEST_CASE("behind a captive portal only what is known or ruled goes another way than directly") {
+  using Plan = std::vector<PlannedWay>;
+  LadderFacts f;
+  f.captive = true;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
+  f.leaning = true;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
+  f.verdict = Way::tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.verdict.reset();
+  f.rule = RuleAction::always_tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.rule = RuleAction::never;
+  CHECK(plan_ways(f).empty());
+}

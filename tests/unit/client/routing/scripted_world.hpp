@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 /// What one way shows of a site.
 enum class Shows {
   site,         ///< answers
+  nothing,      ///< answers a GET with 204
   slow,         ///< answers after World::slow_by
   busy,         ///< answers a GET after World::slow_by and a HEAD at once
   syn_silence,  ///< never connects
@@ -49,6 +50,8 @@ class World {
   std::map<std::string, Result<std::vector<asio::ip::address>>> encrypted;  // missing: unreachable
   std::map<std::string, Shows> at_address;  // overrides `direct` for an address
   std::string network = "home";
+  unsigned sleeps = 0;
+  std::function<void()> network_news;  // to be called after a change, as the system would
   bool link = true;
   bool with_encrypted = false;
   std::chrono::milliseconds round_trip{2}, slow_by{120};
@@ -64,6 +67,8 @@ class World {
   std::map<std::string, int> direct_dials, tunnel_dials, questions;
   std::map<std::string, int> posts;  // flights that arrived at the site, by first word and host
   std::set<std::string> trusted, names_forgotten;
+  int forgotten = 0;  // times that all names were forgotten
+  std::set<std::string> encrypted_asked;
   std::map<std::string, int> connected;  // connections that a site has now, by any way
 
   RouterParts parts();

@@ -52,6 +52,7 @@ struct World::ScriptedNames : Names {
     co_return answer;
   }
   asio::awaitable<Result<std::vector<asio::ip::address>>> encrypted(std::string host) override {
+    world.encrypted_asked.insert(host);
     co_await world.pause(world.round_trip * 3);
     if (const auto it = world.encrypted.find(host); it != world.encrypted.end()) co_return it->second;
     co_return make_error_code(Errc::no_route);
@@ -60,6 +61,7 @@ struct World::ScriptedNames : Names {
   void trust(const std::string& host) override { world.trusted.insert(host); }
   bool pinned(const std::string& host) override { return world.pinned.contains(host); }
   void forget_name(const std::string& host) override { world.names_forgotten.insert(host); }
+  void forget() override { ++world.forgotten; }
 };
 
 struct World::ScriptedConnector : Connector {
@@ -209,6 +211,8 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
       (void)co_await site->write_all(asio::buffer(answer));
       co_return site->close(false);
     }
+  } else if (http && shows == Shows::nothing) {
+    say("HTTP/1.1 204 No Content\r\n\r\n");
   } else if (http) {
     say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   } else {
@@ -237,8 +241,9 @@ RouterParts World::parts() {
   RouterParts p;
   p.names = std::make_unique<ScriptedNames>(*this);
   p.connector = std::make_unique<ScriptedConnector>(*this);
-  p.network = [this] { return &(identity_ = {network, link}); };
   p.control = &control_;
+  p.network = [this] { return &(identity_ = {network, link, {}, sleeps}); };
+  p.on_network_news = [this](std::function<void()> call) { network_news = std::move(call); };
   p.heard = [this](const Stream&) { return heard; };
   p.is_local = [](const Endpoint& to) { return to.host() == "localhost" || to.host().starts_with("10."); };
   return p;

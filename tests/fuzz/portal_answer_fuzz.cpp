@@ -1,0 +1,17 @@
+// What comes back where a network is asked whether it wants a sign-in first.
+#include <cstdint>
+#include <cstdlib>
+
+#include "client/detection/captive_portal.hpp"
+
+using namespace surang::client;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view all(reinterpret_cast<const char*>(data), size);
+  const auto whole = judge_portal_answer(all, true);
+  if (whole == PortalAnswer::need_more) std::abort();
+  // A part may say nothing or the same; only what follows a 204 takes it back.
+  const auto part = judge_portal_answer(all.substr(0, size / 2), false);
+  if (part == PortalAnswer::portal && whole == PortalAnswer::clean) std::abort();
+  return 0;
+}
