@@ -360,7 +360,7 @@ void BridgePool::network_changed() {
   s->down = false;  // of the network that was left
   const LanePtr lane = s->preferred;
   if (s->up()) {
-    State::doubt(s, lane);
+    if (!std::exchange(lane->verifying, true)) s->tasks.spawn(State::verify(s, lane));
   } else if (Clock::now() - s->last_use < s->options.warm) {
     State::start_search(s);
   }

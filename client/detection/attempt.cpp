@@ -182,7 +182,7 @@ class Runner {
         co_return addresses;
       }
       doubt_ = answer.doubt;
-      if ((answer.thin && doubt_ == Signal::none) || doubt_ == Signal::dns_bogon)
+      if ((answer.thin && doubt_ == Signal::none) || doubt_ == Signal::dns_bogon || tools_.impostors)
         start_look(answer.addresses);
       addresses = std::move(answer.addresses);
     } else {

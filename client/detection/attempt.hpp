@@ -55,6 +55,8 @@ struct AttemptTools {
   /// network; notes that a tunnel brought one. May be empty.
   std::function<PageStanding(const std::string& host, const std::string& mark)> shown_page;
   std::function<void(const std::string& mark)> harmless_page;
+  /// Somebody answers in sites' places on this network: every name is looked at once, whatever its addresses.
+  bool impostors = false;
 };
 
 /// What an attempt is to do.

@@ -7,6 +7,7 @@
 #include <functional>
 #include <set>
 
+#include "client/detection/bulk_proof.hpp"
 #include "client/detection/look.hpp"
 #include "client/detection/probe_flight.hpp"
 #include "transports/core/timeout.hpp"
@@ -37,6 +38,11 @@ bool shows_its_own(const Verdict& v, const AttemptView& direct, const AttemptVie
   return confirms_page(tunnel, direct);
 }
 
+// What a first answer cannot disprove.
+bool needs_bulk(const Verdict& v) {
+  return v.signal == Signal::frozen || v.signal == Signal::throttled;
+}
+
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                              Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
                              Verdict v) {
@@ -65,6 +71,10 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     // away.
     const auto shown = co_await look_by(executor, tools, limits, Way::tunnel, to, flight);
     works = shown.works && shown.attempt->page && alike(*direct.attempt->page, *shown.attempt->page);
+    if (!works) signal = v.signal;
+  }
+  if (works && needs_bulk(v) && tls_context) {
+    works = co_await carries_again(executor, tools, limits, v.signal, to, host, tls_context());
     if (!works) signal = v.signal;
   }
   if (!learner.still_on(network)) co_return;

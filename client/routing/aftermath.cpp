@@ -120,6 +120,7 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   const auto now = Clock::now();
   const bool passes = learner.health().failing(now) || learner.health().held(now);
+  if (ruling == Ruling::convict && failing->view.signal == Signal::tls_certificate) caught_impostor();
   if (ruling == Ruling::network_suspect && passes)
     mark.goes_on_leaning = learn_later(race->to(), host, network);
   if (ruling == Ruling::convict && direct && winner->view.way == Way::tunnel &&

@@ -40,6 +40,7 @@ void RouterCore::follow_network() {
 void RouterCore::arrive(bool slept) {
   const auto now = Clock::now();
   parts.names->forget();
+  if (goodput) goodput->forget();
   if (slept) {
     learner.health().forget();
     learner.health().hold_until(now + kAfterSleep);

@@ -84,7 +84,7 @@ Router::Router(asio::any_io_executor executor, const config::ClientOptions& opti
 }
 
 Router::~Router() {
-  core_->background.cancel();
+  core_->stop();
 }
 
 std::shared_ptr<HeadStart> Router::begin(const Endpoint& to) {
@@ -117,7 +117,7 @@ void Router::set_rules(std::vector<config::Rule> rules) {
 
 asio::awaitable<void> Router::stop() {
   const auto core = core_;
-  core->background.cancel();
+  core->stop();
   co_await core->background.join();
 }
 

@@ -56,6 +56,7 @@ AttemptTools RouterCore::tools() {
     return shared_pages.shown(learner.network(), host, mark, Clock::now());
   };
   t.harmless_page = [this](const std::string& mark) { shared_pages.harmless(mark, Clock::now()); };
+  t.impostors = !impostors_on.empty() && learner.still_on(impostors_on);
   return t;
 }
 
@@ -216,6 +217,9 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   opened.way = to_string(winner->view.way);
   if (learns && winner->view.way != Way::tunnel && !flight->replayable)
     opened.watch = watch_unjudged(to, host, *opened.stream, flight->kind, winner->view.rtt);
+  else if (learns && winner->view.way != Way::tunnel && tunnel)
+    opened.stream = watch_goodput(std::move(opened.stream), winner->view.way, to, host, *flight,
+                                  opened.first_answer, winner->view.rtt);
   co_return std::move(opened);
 }
 

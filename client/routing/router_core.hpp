@@ -6,8 +6,11 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <span>
 
+#include "client/detection/bulk_proof.hpp"
 #include "client/detection/captive_portal.hpp"
+#include "client/detection/goodput_monitor.hpp"
 #include "client/detection/learner.hpp"
 #include "client/detection/prober.hpp"
 #include "client/detection/race.hpp"
@@ -66,6 +69,16 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::unique_ptr<ConnectionWatch> watch_unjudged(Endpoint to, std::string host, const Stream& stream,
                                                   FirstFlight::Kind said, Clock::duration rtt);
 
+  /// Follows a judged direct connection beyond its first answer: the Stream that the session gets in its
+  /// place.
+  StreamPtr watch_goodput(StreamPtr stream, Way way, const Endpoint& to, const std::string& host,
+                          const FirstFlight& flight, std::span<const std::uint8_t> first_answer,
+                          Clock::duration rtt);
+  /// Somebody was caught answering in a site's place on this network.
+  void caught_impostor() { impostors_on = learner.network(); }
+  /// Ends everything in the background.
+  void stop();
+
   asio::any_io_executor executor;
   config::ClientOptions options;
   Dialer* tunnel;
@@ -83,6 +96,8 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::string names_network;  ///< that the names were asked on
   CaptivePortal portal;
   std::function<void()> network_changed;  ///< after a change and after a sleep; may be empty
+  std::shared_ptr<GoodputMonitor> goodput;  ///< null until there is something to watch
+  std::string impostors_on;                 ///< the network that it was on; empty: none
   TaskGroup background;
 
  private:
@@ -127,10 +142,25 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   asio::awaitable<void> ask_portal(std::shared_ptr<RouterCore> self, config::CaptiveProbe probe,
                                    unsigned number);
 
-  std::deque<Suspected> suspected;
-  bool retrying = false;
   unsigned sleeps = 0;  // that have been followed
   Wakeup network_news, portal_news;
+  void look_into(const Suspicion& suspicion);
+  asio::awaitable<void> look_into_freeze(Suspicion suspicion);
+  asio::awaitable<void> look_into_pace(Suspicion suspicion);
+  asio::awaitable<void> look_into_certificate(Suspicion suspicion);
+  asio::awaitable<bool> answers_otherwise(Way way, Endpoint to, std::string host);
+  asio::awaitable<BulkResult> prove(Way way, Endpoint to, std::string host);
+  bool tunnelled(const std::string& host);
+  bool may_prove(const std::string& host);
+  bool convict_proved(const Suspicion& suspicion, std::string direct, std::string other,
+                      const std::string& network);
+
+  std::deque<Suspected> suspected;
+  bool retrying = false;
+  struct Proving;
+  std::set<std::string> proving;                    // hosts that are
+  std::map<std::string, Clock::time_point> proved;  // and when the last proof began
+  std::set<std::string> looked_into;                // hosts with a connection that may be frozen
   std::shared_ptr<SSL_CTX> tls_context_;
 };
 

@@ -5,15 +5,20 @@ import random
 import sys
 import time
 
+from .authority import Authority
 from .network import RESOLVER4, RESOLVER6
 from .processes import Daemon, sh
 
 # name -> last part of its addresses. The names say what scenarios do to them, the sites are all alike.
 SITES = {name + ".example": number for number, name in enumerate(
     ["cover", "open", "calm", "reset", "www.reset", "drop", "fin", "poison", "bogus", "late", "ipdrop", "iprst",
-     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared", "probe"], start=10)}
+     "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared", "probe",
+     "stall", "crawl", "mitm", "mitm2"], start=10)}
 SITES["sharing.example"] = SITES["shared.example"]
 V4_ONLY = {"alone.example", "shared.example", "sharing.example"}  # no AAAA record; the last two have one address
+HEAVY = {"stall.example", "crawl.example"}  # their front page has 100 KB
+# Answers as mitm.example and mitm2.example with certificates of an authority that nobody trusts.
+IMPOSTORS = {"mitm.example": ("93.184.2.1", "2a00:93::2:1"), "mitm2.example": ("93.184.2.2", "2a00:93::2:2")}
 DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example": "94.140.1.3"}
 # Any name below them resolves: to an address where nothing listens, and to one where nothing answers.
 REFUSED, SILENT = "refused.example", "silent.example"
@@ -59,6 +64,9 @@ class Sites:
         self.access = os.path.join(self.directory, "access.jsonl")
         self.daemons = []
         authority.issue([*SITES, *DOH])
+        os.makedirs(self._file("untrusted"))
+        self.untrusted = Authority(self._file("untrusted"))
+        self.untrusted.issue(IMPOSTORS)
         self._objects()
         with open(self._file("nginx.conf"), "w") as file:
             file.write(self._nginx(authority))
@@ -81,8 +89,9 @@ class Sites:
             file.write(_many())
 
     def _nginx(self, authority):
-        site = ("    location = / { default_type text/html; return 200 '%s'; }\n"
-                "    location = /favicon.ico { return 204; }\n"
+        small = "    location = / { default_type text/html; return 200 '%s'; }\n"
+        heavy = f"    location = / {{ default_type text/html; root {self._file('objects')}; try_files /100k =404; }}\n"
+        site = ("    location = /favicon.ico { return 204; }\n"
                 "    location = /generate_204 { return 204; }\n"
                 "    location = /post { default_type text/plain; return 200 'posted\\n'; }\n"
                 f"    location = /many {{ default_type text/html; root {self._file('objects')}; }}\n"
@@ -92,9 +101,13 @@ class Sites:
         servers = []
         for name in SITES:
             addresses = [address4(name)] + ([] if name in V4_ONLY else [f"[{address6(name)}]"])
-            body = site % (PAGE % (name, name)).replace("\n", " ").replace("'", "\\'")
+            page = (PAGE % (name, name)).replace("\n", " ").replace("'", "\\'")
+            body = (heavy if name in HEAVY else small % page) + site
             ports = [(a, 80, "") for a in addresses] + [(a, 443, " ssl http2") for a in addresses]
             servers.append(_server(name, ports, body, authority.of(name), authority.key))
+        for name, addresses in IMPOSTORS.items():
+            ports = [(addresses[0], 443, " ssl http2"), (f"[{addresses[1]}]", 443, " ssl http2")]
+            servers.append(_server(name, ports, site, self.untrusted.of(name), self.untrusted.key))
         for name, address in DOH.items():
             servers.append(_server(name, [(address, 443, " ssl http2")], doh, authority.of(name), authority.key))
         # One process, so that nothing of nginx outlives a run that is killed.

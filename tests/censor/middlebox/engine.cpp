@@ -38,6 +38,14 @@ void Engine::set_delay(PathDelay delay) {
 void Engine::handle(View bytes, Clock::time_point now) {
   Packet packet;
   if (!parse_packet(bytes, packet)) return;
+  Bytes renamed;
+  for (const auto& rule : rules_) {
+    // What comes from the place of a redirect speaks in the name of the one that was asked.
+    if (rule.verb != Verb::redirect || packet.ends.source != rule.answers[0]) continue;
+    renamed = with_source(packet, rule.prefix->base);
+    if (!parse_packet(renamed, packet)) return;
+    break;
+  }
   const auto is_inside = [&](const Address& address) {
     return std::ranges::any_of(inside_, [&](const Prefix& prefix) { return prefix.contains(address); });
   };
@@ -67,7 +75,17 @@ void Engine::handle(View bytes, Clock::time_point now) {
   }
   ++passed;
   (up ? flow.up : flow.down) += packet.payload.size();
-  send_(Bytes(packet.all.begin(), packet.all.end()), *wait + (up ? at.there : at.back));
+  send_(redirected(at), *wait + (up ? at.there : at.back));
+}
+
+Bytes Engine::redirected(const Context& at) {
+  for (auto& rule : rules_) {
+    if (!at.up || rule.verb != Verb::redirect) continue;
+    if (!rule.matches_remote(at.key.ends.destination, at.key.ends.destination_port)) continue;
+    hit(rule, at);
+    return with_destination(at.packet, rule.answers[0]);
+  }
+  return Bytes(at.packet.all.begin(), at.packet.all.end());
 }
 
 Engine::Say Engine::judge_addresses(const Context& at) {
@@ -183,7 +201,8 @@ std::optional<Clock::duration> Engine::shape(const Context& at, const Flow& flow
     if (!meant) continue;
     ++rule.packets_hit;
     rule.bytes_hit += at.packet.all.size();
-    const auto held = (at.up ? rule.up : rule.down).pass(at.packet.all.size(), rule.rate, at.now);
+    const auto held =
+        (at.up ? rule.up : rule.down).pass(at.packet.all.size(), rule.rate, rule.policed, at.now);
     if (!held) return {};
     wait += *held;
   }

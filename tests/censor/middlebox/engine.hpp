@@ -54,6 +54,8 @@ class Engine {
   /// Nothing: dropped.
   std::optional<Clock::duration> shape(const Context& at, const Flow& flow);
 
+  /// The packet as it goes on, under another address where a rule says so.
+  Bytes redirected(const Context& at);
   void hit(Rule& rule, const Context& at, const std::string& name = {});
   void to_client(const Context& at, Bytes packet);
   void to_remote(const Context& at, Bytes packet);

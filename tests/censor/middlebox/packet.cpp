@@ -122,7 +122,36 @@ bool parse_v6(View bytes, Packet& packet) {
   return parse_transport(packet.all.subspan(40), packet);
 }
 
+Bytes with_address(const Packet& packet, const Address& address, bool source) {
+  Bytes bytes(packet.all.begin(), packet.all.end());
+  const bool v6 = address.v6;
+  const std::size_t header = v6 ? 40 : static_cast<std::size_t>(bytes[0] & 15) * 4;
+  std::ranges::copy(address_bytes(address), bytes.begin() + (v6 ? (source ? 8 : 24) : (source ? 12 : 16)));
+  if (!v6) {
+    write16(bytes, 10, 0);
+    write16(bytes, 10, fold(sum(View(bytes).first(header), 0)));
+  }
+  if (packet.protocol != kTcp && packet.protocol != kUdp) return bytes;
+  const std::size_t at = header + (packet.protocol == kTcp ? 16 : 6);
+  write16(bytes, at, 0);
+  const auto& other = source ? packet.ends.destination : packet.ends.source;
+  const auto body = View(bytes).subspan(header);
+  std::uint32_t start = sum(address_bytes(address), sum(address_bytes(other), packet.protocol));
+  start += static_cast<std::uint32_t>(body.size());
+  const std::uint16_t check = fold(sum(body, start));
+  write16(bytes, at, packet.protocol == kUdp && check == 0 ? 0xffff : check);
+  return bytes;
+}
+
 }  // namespace
+
+Bytes with_source(const Packet& packet, const Address& source) {
+  return with_address(packet, source, true);
+}
+
+Bytes with_destination(const Packet& packet, const Address& destination) {
+  return with_address(packet, destination, false);
+}
 
 bool parse_packet(View bytes, Packet& packet) {
   packet = Packet{};

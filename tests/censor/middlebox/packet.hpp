@@ -34,6 +34,10 @@ struct Packet {
   View all;
 };
 
+/// The same packet from or to another address of its family, its checksums right again.
+Bytes with_source(const Packet& packet, const Address& source);
+Bytes with_destination(const Packet& packet, const Address& destination);
+
 /// False for what is no whole IPv4 or IPv6 packet. Later fragments have no ports.
 bool parse_packet(View bytes, Packet& packet);
 

@@ -18,6 +18,7 @@ constexpr std::pair<const char*, Verb> kVerbs[] = {
     {"http-block-page", Verb::http_block_page},
     {"throttle", Verb::throttle},
     {"freeze", Verb::freeze},
+    {"redirect", Verb::redirect},
     {"udp-drop", Verb::udp_drop},
     {"entropy-block", Verb::entropy_block},
     {"outage", Verb::outage},
@@ -49,6 +50,7 @@ bool set_answers(Rule& rule, const std::string& list) {
 bool set_option(Rule& rule, const std::string& word) {
   if (word == "pass") return rule.pass = true;
   if (word == "late") return rule.late = true;
+  if (word == "policed") return rule.policed = true;
   if (word == "records") return rule.records = true;
   if (word == "no-reassembly") return rule.reassemble = false, true;
   if (word == "body=plain") return rule.plain = true;
@@ -64,6 +66,7 @@ Target target_of(Verb verb) {
     case Verb::ip_drop:
     case Verb::ip_rst:
     case Verb::icmp_unreachable:
+    case Verb::redirect:
       return Target::address;
     case Verb::throttle:
     case Verb::freeze:
@@ -79,10 +82,13 @@ Target target_of(Verb verb) {
 
 }  // namespace
 
-std::optional<Clock::duration> TokenBucket::pass(std::size_t bytes, double rate, Clock::time_point now) {
+std::optional<Clock::duration> TokenBucket::pass(std::size_t bytes, double rate, bool policed,
+                                                 Clock::time_point now) {
   free_at_ = std::max(free_at_, now);
-  if (free_at_ - now > std::chrono::milliseconds(500)) return {};
-  const auto wait = free_at_ - now;
+  // A bucket of 4 KB: a few packets at once, as a policer at these rates lets through.
+  const std::chrono::duration<double> bucket(policed ? 4096 * 8 / rate : 0.5);
+  if (free_at_ - now > bucket) return {};
+  const auto wait = policed ? Clock::duration::zero() : free_at_ - now;
   free_at_ += std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double>(static_cast<double>(bytes) * 8 / rate));
   return wait;
@@ -137,6 +143,10 @@ std::optional<Rule> parse_rule(const std::string& line, std::string& why) {
   }
   if (rule.verb == Verb::dns_poison && !set_answers(rule, next())) {
     return fail("dns-poison needs addresses or nxdomain");
+  }
+  if (rule.verb == Verb::redirect && (!set_answers(rule, next()) || rule.answers.size() != 1 ||
+                                      rule.answers[0].v6 != rule.prefix->base.v6)) {
+    return fail("redirect needs an address of the same family");
   }
   if (rule.verb == Verb::throttle || rule.verb == Verb::freeze) {
     const auto amount = parse_amount(next());

@@ -25,16 +25,18 @@ enum class Verb {
   http_block_page,
   throttle,
   freeze,
+  redirect,
   udp_drop,
   entropy_block,
   outage,
 };
 
-/// Lets `rate` bits a second through; what would wait longer than half a second is dropped.
+/// Lets `rate` bits a second through. Shaped: what would wait longer than half a second is dropped. Policed:
+/// nothing waits, and what comes faster than a small bucket refills is dropped.
 class TokenBucket {
  public:
   /// How long the packet waits, or nothing when it is dropped.
-  std::optional<Clock::duration> pass(std::size_t bytes, double rate, Clock::time_point now);
+  std::optional<Clock::duration> pass(std::size_t bytes, double rate, bool policed, Clock::time_point now);
 
  private:
   Clock::time_point free_at_{};
@@ -49,16 +51,17 @@ struct Rule {
   std::string name;  ///< "host", or ".host" for it and everything below
   std::uint16_t port = 0;
   // How.
-  bool pass = false;       ///< forge, but let the real packets through
-  bool records = false;    ///< joins TLS records before it looks for the name
-  bool reassemble = true;  ///< joins TCP segments
-  bool late = false;       ///< the true DNS answer follows the forged one
-  bool nxdomain = false;   ///< instead of addresses
-  std::vector<Address> answers;
-  std::string redirect;     ///< Location of the 302; empty: a 200 with a page
-  bool plain = false;       ///< that page says nothing that anybody knows
-  double rate = 0;          ///< bits a second
-  std::uint64_t bytes = 0;  ///< freeze after so many from the site
+  bool pass = false;             ///< forge, but let the real packets through
+  bool records = false;          ///< joins TLS records before it looks for the name
+  bool reassemble = true;        ///< joins TCP segments
+  bool late = false;             ///< the true DNS answer follows the forged one
+  bool nxdomain = false;         ///< instead of addresses
+  bool plain = false;            ///< that page says nothing that anybody knows
+  bool policed = false;          ///< throttle: drops instead of queueing
+  std::vector<Address> answers;  ///< of dns-poison; the one place that redirect leads to
+  std::string redirect;          ///< Location of the 302; empty: a 200 with a page
+  double rate = 0;               ///< bits a second
+  std::uint64_t bytes = 0;       ///< freeze after so many from the site
   // What came of it.
   std::uint64_t packets_hit = 0, bytes_hit = 0, flows_hit = 0;
   TokenBucket up, down;
