@@ -67,7 +67,7 @@ bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b
          a.late_dns_wait == b.late_dns_wait && a.total_budget == b.total_budget &&
          a.first_expiry == b.first_expiry && a.background_probes == b.background_probes &&
          a.sensitive == b.sensitive && a.block_pages == b.block_pages && a.services == b.services &&
-         a.captive_probe == b.captive_probe;
+         a.captive_probe == b.captive_probe && a.evasion == b.evasion;
 }
 
 class App {

@@ -62,8 +62,8 @@ Refusal refusal(const Session& session, const Endpoint& to);
 asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight,
                                                std::shared_ptr<HeadStart> begun);
 
-/// Outbound::begin where the browser has not sent its first flight yet. To be called before it is answered: the answer
-/// wakes the browser, which may then run before us.
+/// Outbound::begin where the browser has not sent its first flight yet. To be called before it is answered:
+/// the answer wakes the browser, which may then run before us.
 std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to);
 /// From the browser's first byte meant for `to`, after it has been answered.
 asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun);

@@ -84,6 +84,7 @@ void read_detection(TomlReader& root, ClientOptions& options) {
     if (!options.captive_probe && !url->empty())
       section->fail("captive_probe", "'captive_probe' must be an http:// address, or empty to ask nobody");
   }
+  options.evasion = section->boolean("evasion").value_or(options.evasion);
   section->finish();
 }
 

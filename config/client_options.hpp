@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "config/block_page_list.hpp"
-#include "config/service_list.hpp"
 #include "config/captive_probe.hpp"
+#include "config/service_list.hpp"
 #include "config/share_link.hpp"
 
 namespace surang::config {
@@ -58,6 +58,7 @@ struct ClientOptions {
   std::chrono::seconds first_expiry{120};
   bool background_probes = true;
   std::optional<CaptiveProbe> captive_probe;  ///< asked on every change of network; nothing: never
+  bool evasion = true;  ///< cut the ClientHello where sites are blocked by name, before the tunnel
 };
 
 }  // namespace surang::config

@@ -10,6 +10,8 @@
 #include "client/detection/head_start.hpp"
 #include "client/detection/page_contrast.hpp"
 #include "client/detection/site_scope.hpp"
+#include "client/evasion/choice.hpp"
+#include "client/evasion/evading_stream.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tls/tls_stream.hpp"
 
@@ -19,7 +21,7 @@ namespace {
 using asio::ip::address;
 
 Clock::duration rtt_of(const Stream& stream) {
-  const auto info = tcp_info(stream.native_socket());
+  const auto info = tcp_info(stream.carrier_socket());
   return info ? std::chrono::duration_cast<Clock::duration>(info->min_rtt) : Clock::duration::zero();
 }
 
@@ -85,6 +87,8 @@ class Runner {
         opened = co_await tools_.tunnel->dial(order_.to);
       if (!opened) co_return fail(tunnel_failure(opened.error()), opened.error());
     } else {
+      if (cuts_hello(order_.way) && !tools_.cut_hellos)
+        co_return fail(Signal::other, make_error_code(Errc::no_route), "switched off");
       const auto addresses = co_await find_addresses();
       if (addresses.empty()) co_return;
       opened = co_await connect(addresses);
@@ -92,6 +96,8 @@ class Runner {
     }
     a_->stream = std::move(*opened);
     a_->view.rtt = rtt_of(*a_->stream);
+    if (cuts_hello(order_.way))
+      a_->stream = evading(std::move(a_->stream), order_.way, [this] { step(Stage::waiting); });
     step(Stage::waiting);
     if (const auto& bytes = order_.flight->bytes; !bytes.empty()) {
       a_->view.sent = true;
@@ -185,6 +191,9 @@ class Runner {
       if ((answer.thin && doubt_ == Signal::none) || doubt_ == Signal::dns_bogon || tools_.impostors)
         start_look(answer.addresses);
       addresses = std::move(answer.addresses);
+    } else if (is_evasion(order_.way)) {
+      addresses = co_await evasion_addresses();
+      if (addresses.empty()) co_return addresses;
     } else {
       NameAnswer system;
       if (order_.compare_names) system = co_await tools_.names->system(order_.to.host());  // cached by now
@@ -212,6 +221,33 @@ class Runner {
     co_return addresses;
   }
 
+  // The system's addresses, or those of encrypted DNS where the name server is not to be believed. Empty: the
+  // attempt has ended.
+  asio::awaitable<std::vector<address>> evasion_addresses() {
+    auto known = order_.known;
+    if (tools_.known) {
+      const auto before = tools_.known(order_.to.host());
+      known.names_lie = known.names_lie || before.names_lie;
+      known.failed.insert(known.failed.end(), before.failed.begin(), before.failed.end());
+    }
+    auto answer = co_await tools_.names->system(order_.to.host());
+    auto addresses = std::move(answer.addresses);
+    if (known.names_lie || addresses.empty() || is_dns(answer.doubt)) {
+      auto truth = co_await tools_.names->encrypted(order_.to.host());
+      if (!truth) {
+        fail(is_dns(answer.doubt) ? answer.doubt : Signal::dns_silence, truth.error());
+        co_return std::vector<address>{};
+      }
+      addresses = std::move(*truth);
+    }
+    a_->addresses = addresses;
+    if (order_.way == Way::direct_other_address) {
+      addresses = other_addresses(std::move(addresses), known.failed);
+      if (addresses.empty()) fail(Signal::other, make_error_code(Errc::no_route), "no other address");
+    }
+    co_return addresses;
+  }
+
   // An error: the attempt has ended.
   asio::awaitable<Result<StreamPtr>> connect(std::vector<address> addresses) {
     const auto begun = Clock::now();
@@ -221,6 +257,7 @@ class Runner {
       opened = co_await with_timeout(order_.connect_limit, std::move(connecting));
     else
       opened = co_await std::move(connecting);
+    a_->view.more_addresses = !other_addresses(a_->addresses, a_->dialled()).empty();
     if (!opened) {
       const auto signal = connect_signal(a_->connects, opened.error(), Clock::now() - begun);
       // An address that no public site has: the name server's answer is the better explanation.
@@ -230,7 +267,8 @@ class Runner {
   }
 
   asio::awaitable<Result<StreamPtr>> dial(std::vector<address> addresses) {
-    if (auto begun = std::move(order_.head_start); begun && order_.way == Way::direct) {
+    if (auto begun = std::move(order_.head_start);
+        begun && (order_.way == Way::direct || cuts_hello(order_.way))) {
       auto ahead = co_await begun->take(addresses, a_->connects);
       if (ahead) {
         connected_at_ = ahead->since;
@@ -355,13 +393,22 @@ Signal Attempt::silence() const {
       break;
   }
   if (!stream) return Signal::other;
-  return answer_silence(flight_kind, flight_size, tcp_info(stream->native_socket()));
+  return answer_silence(flight_kind, flight_size, tcp_info(stream->carrier_socket()));
 }
 
 std::string Attempt::tried_address() const {
   for (const auto& c : connects)
+    if (!c.result) return c.to.address().to_string();
+  for (const auto& c : connects)
     if (c.result != asio::error::operation_aborted) return c.to.address().to_string();
   return addresses.empty() ? std::string() : addresses.front().to_string();
+}
+
+std::vector<address> Attempt::dialled() const {
+  std::vector<address> all;
+  for (const auto& c : connects)
+    if (c.result != asio::error::operation_aborted) all.push_back(c.to.address());
+  return all;
 }
 
 asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order,

@@ -29,9 +29,17 @@ class Connector {
   virtual asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address> addresses,
                                                      std::uint16_t port,
                                                      std::vector<ConnectAttempt>* attempts) = 0;
+  /// Another network: nothing holds of what was seen of this one.
+  virtual void forget() {}
 };
 
 class HeadStart;
+
+/// What is known of a host when a way goes round that.
+struct KnownOfHost {
+  bool names_lie = false;                 ///< the network's name server gives false addresses for it
+  std::vector<asio::ip::address> failed;  ///< addresses that another one is wanted for
+};
 
 /// What attempts work with; everything outlives them.
 struct AttemptTools {
@@ -57,6 +65,9 @@ struct AttemptTools {
   std::function<void(const std::string& mark)> harmless_page;
   /// Somebody answers in sites' places on this network: every name is looked at once, whatever its addresses.
   bool impostors = false;
+  /// For evasions: what is known of a host beforehand. May be empty.
+  std::function<KnownOfHost(const std::string& host)> known;
+  bool cut_hellos = true;  ///< the person's setting; false: ways that do fail unsaid
 };
 
 /// What an attempt is to do.
@@ -74,14 +85,16 @@ struct AttemptOrder {
   std::function<void(asio::awaitable<void>)> beside;
   /// Bounds the connection alone; zero: the connector's own limit.
   Clock::duration connect_limit{};
-  std::shared_ptr<HeadStart> head_start;  ///< taken where the way is direct; may be null
-  StreamPtr opened;                       ///< where the way is the tunnel; null: it is dialled
+  std::shared_ptr<HeadStart>
+      head_start;     ///< taken where the way leads to the system's addresses; may be null
+  StreamPtr opened;   ///< where the way is the tunnel; null: it is dialled
+  KnownOfHost known;  ///< for an evasion: what other attempts have met just now
 };
 
 struct Attempt {
   Attempt(Way way, Clock::time_point now) : started(now) {
     view.way = way;
-    view.last_life = now;
+    view.begun = view.last_life = now;
   }
   AttemptView view;
   Clock::time_point started, ended;
@@ -98,8 +111,11 @@ struct Attempt {
   bool failed() const { return view.outcome == Outcome::failed; }
   /// The signal of its silence, for one that is still pending.
   Signal silence() const;
-  /// The address that was tried, for the verdict; empty for a tunnel.
+  /// The address that was tried, for the verdict: the one that connected, or the first that did not; empty
+  /// for a tunnel.
   std::string tried_address() const;
+  /// The addresses that have answered in whatever way, or not at all: all that a failure speaks against.
+  std::vector<asio::ip::address> dialled() const;
 };
 
 /// Runs `order` into `attempt`; calls `changed`, which may be empty, after every step. Ends with an outcome

@@ -11,7 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Sites wait longer than that for the first bytes; what befalls an older connection must not be blamed on the flight.
+// Sites wait longer than that for the first bytes; what befalls an older connection must not be blamed on the
+// flight.
 constexpr auto kFresh = 2s;
 
 bool stands(const Stream& stream) {

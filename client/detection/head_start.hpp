@@ -1,5 +1,5 @@
-// A direct connection begun as soon as its destination is known, while the browser still makes its first flight.
-// It saves that time; it judges nothing and gives no evidence but that of its connects.
+// A direct connection begun as soon as its destination is known, while the browser still makes its first
+// flight. It saves that time; it judges nothing and gives no evidence but that of its connects.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ struct AttemptTools;
 
 class HeadStart {
  public:
-  /// Looks up the name in `to` and connects, as a task of `tasks`, on `network` (its id). `owner` holds what `tools`
-  /// points at.
+  /// Looks up the name in `to` and connects, as a task of `tasks`, on `network` (its id). `owner` holds what
+  /// `tools` points at.
   HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to,
             std::string network);
   /// Ends it, and the connection if nobody took that.
@@ -30,8 +30,9 @@ class HeadStart {
     Result<StreamPtr> opened;
     Clock::time_point since;  ///< when it was
   };
-  /// What becomes of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when it leads to
-  /// other addresses, has failed before, or is so old that the site may not wait any longer. To be asked once.
+  /// What becomes of the connection to `addresses`, awaited, and its evidence in `connects`. Nothing when it
+  /// leads to other addresses, has failed before, or is so old that the site may not wait any longer. To be
+  /// asked once.
   asio::awaitable<std::optional<Taken>> take(std::vector<asio::ip::address> addresses,
                                              std::vector<ConnectAttempt>& connects);
 

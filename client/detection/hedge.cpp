@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "client/evasion/choice.hpp"
+
 namespace surang::client {
 namespace {
 
@@ -64,6 +66,58 @@ bool wants_redial(std::span<const AttemptView> attempts, const HedgeLimits& limi
   }
   return only && only->outcome == Outcome::failed && only->signal == Signal::tunnel_failed && only->sent &&
          now < silent_at(*only, limits);
+}
+
+// When a direct way has given reason to try `way`: it has failed, or said something and heard nothing for
+// long.
+std::optional<Clock::time_point> reason_at(Way way, std::span<const AttemptView> attempts,
+                                           const HedgeLimits& limits, Clock::time_point now) {
+  std::optional<Clock::time_point> at;
+  for (const auto& a : attempts) {
+    if (!direct_kind(a.way) || is_evasion(a.way) || a.outcome == Outcome::validated) continue;
+    const bool pending = a.outcome == Outcome::pending;
+    if (pending && (!a.sent || a.stage != Stage::waiting)) continue;
+    if (!may_help(way, pending ? Signal::tls_silence : a.signal, a.more_addresses)) continue;
+    const auto then = pending ? hedge_at(a, limits) : now;
+    at = at ? std::min(*at, then) : then;
+  }
+  return at;
+}
+
+// After the evasion before it: at once when that has failed, or when it has been silent for long as well.
+std::optional<Clock::time_point> evade_at(Way way, std::span<const AttemptView> attempts,
+                                          const HedgeLimits& limits, Clock::time_point now) {
+  auto at = reason_at(way, attempts, limits, now);
+  if (!at) return at;
+  for (const auto& a : attempts)
+    if (is_evasion(a.way) && a.outcome == Outcome::pending) at = std::max(*at, hedge_at(a, limits));
+  return at;
+}
+
+// What an evasion that follows a quick failure has before the next way starts: to connect, to be answered, a
+// little.
+Clock::duration head_start(const AttemptView& evasion, const AttemptView& failed, const HedgeLimits& limits) {
+  auto rtt = std::max(evasion.rtt, failed.rtt);
+  if (rtt == Clock::duration::zero()) rtt = limits.least_rtt;
+  if (rtt == Clock::duration::zero()) rtt = std::chrono::milliseconds(100);
+  return 2 * std::min(rtt, kLargestRtt) + std::chrono::milliseconds(100);
+}
+
+// When a way that waits for the ones before it starts.
+Clock::time_point after_others(std::span<const AttemptView> attempts, const HedgeLimits& limits,
+                               Clock::time_point now) {
+  const AttemptView *plain = nullptr, *evasion = nullptr, *failed = nullptr;  // the latest
+  for (const auto& a : attempts) {
+    if (a.outcome != Outcome::pending) {
+      if (direct_kind(a.way) && !is_evasion(a.way)) failed = &a;
+    } else {
+      (is_evasion(a.way) ? evasion : plain) = &a;
+    }
+  }
+  if (plain) return hedge_at(*plain, limits);
+  if (!evasion) return now;
+  if (!failed) return hedge_at(*evasion, limits);
+  return is_silence(failed->signal) ? now : evasion->begun + head_start(*evasion, *failed, limits);
 }
 
 }  // namespace
@@ -148,10 +202,14 @@ Step next_step(std::span<const PlannedWay> plan, std::span<const std::size_t> st
         if (dns_doubt || (!pending && tunnel_down)) due = now_or_at(now);
         break;
       case StartWhen::hedge:
-        due = now_or_at(pending ? hedge_at(*pending, limits) : now);
+        due = now_or_at(after_others(attempts, limits, now));
+        break;
+      case StartWhen::evading:
+        if (const auto at = evade_at(plan[i].way, attempts, limits, now)) due = now_or_at(*at);
         break;
       case StartWhen::when_tunnel_is_down:
-        if (!pending && tunnel_down) due = now_or_at(now);
+        if (pending || !tunnel_down) break;
+        if (!is_evasion(plan[i].way) || reason_at(plan[i].way, attempts, limits, now)) due = now_or_at(now);
         break;
     }
     if (due) return step;

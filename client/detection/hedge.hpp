@@ -27,6 +27,8 @@ struct AttemptView {
   bool agrees = false;          ///< encrypted DNS gave an address that the system gave
   bool no_such_name = false;    ///< encrypted DNS knows no such name
   bool sent = false;            ///< the first flight has left
+  bool more_addresses = false;  ///< the host has another address than those that were tried
+  Clock::time_point begun;
   Clock::time_point last_life;  ///< start, name answer, SYN-ACK, flight sent
   Clock::duration rtt{};        ///< zero while unknown
 };

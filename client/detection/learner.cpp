@@ -18,8 +18,7 @@ std::string took(const Attempt& attempt) {
   return text;
 }
 
-Family family_of(Signal signal, const std::string& address) {
-  if (!is_connect(signal)) return Family::any;
+Family family_of(const std::string& address) {
   return address.find(':') == address.npos ? Family::v4 : Family::v6;
 }
 
@@ -165,15 +164,23 @@ void Learner::convict_host(const std::string& host, std::uint16_t port, Way way,
   fresh.subject = host;
   fresh.way = way;
   fresh.signal = signal;
-  fresh.family = family_of(signal, address);
-  if (is_connect(signal)) fresh.address = address;
+  const bool by_address = is_connect(signal) || way == Way::direct_other_address;
+  fresh.family = by_address ? family_of(address) : Family::any;
+  if (by_address) fresh.address = address;
   fresh.port = port;
   const auto before = store_.find(fresh.network, host, Scope::host);
   const auto verdict = convict(before, fresh, unix_now(), first_expiry_);
+  if (before && before->family != verdict.family) store_.erase(fresh.network, host, Scope::host);
   store_.put(verdict);
   spdlog::info("a site is blocked on this network ({}): by {} from now on", to_string(signal),
                to_string(way));
   widen(verdict);
+}
+
+void Learner::prefer(const std::string& host, std::uint16_t port, const Attempt& direct,
+                     const Attempt& other) {
+  note(host, other.view.way, Signal::none, took(other));
+  convict_host(host, port, other.view.way, direct.view.signal, direct.tried_address());
 }
 
 Verdict Learner::begin_retest(Verdict verdict) {
@@ -203,6 +210,7 @@ void Learner::hold(const Verdict& verdict) {
 }
 
 void Learner::widen(const Verdict& v) {
+  if (v.way == Way::direct_other_address) return;  // about one host's addresses
   const auto now = unix_now();
   const auto domain = registrable_domain(v.subject);
   if (domain.find('.') != domain.npos && !is_local_name(domain)) {
@@ -224,7 +232,7 @@ void Learner::widen(const Verdict& v) {
   }
   if (v.address.empty()) return;
   for (const auto& sibling : store_.at_address(v.network, v.address, now)) {
-    if (sibling.subject == v.subject) continue;
+    if (sibling.subject == v.subject || !is_connect(sibling.signal)) continue;
     Verdict wide = v;
     wide.subject = v.address;
     wide.scope = Scope::address;

@@ -59,6 +59,8 @@ class Learner {
   bool suspicious(const std::string& host) const;
   void convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
                     const std::string& address);
+  /// Convicted through the tunnel just now; `other` serves as well, and takes its place.
+  void prefer(const std::string& host, std::uint16_t port, const Attempt& direct, const Attempt& other);
   /// A retest failed as before while the other way worked: the next step of the ladder of expiries.
   void renew(const Verdict& verdict, Signal signal);
   /// A retest begins: the next one is a while away, whatever comes of it.

@@ -47,6 +47,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
                              Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
                              Verdict v) {
   v = learner.begin_retest(v);
+  if (v.way == Way::tunnel && !tools.tunnel) co_return;  // there is nothing to compare with
   const Endpoint to(v.subject, v.port);
   const std::string host = v.subject;
   const auto network = learner.network();
@@ -97,7 +98,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     co_return learner.acquit(host);
   }
   if (!other.works) {
-    if (other.attempt->view.signal != Signal::site_down) learner.hold(v);
+    if (tools.tunnel && other.attempt->view.signal != Signal::site_down) learner.hold(v);
     co_return;
   }
   if (is_silence(direct.attempt->view.signal)) {

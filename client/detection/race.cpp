@@ -30,9 +30,22 @@ AttemptOrder Race::enter(std::size_t index) {
     order.connect_limit = limits_.hedge.silence + 2 * limits_.hedge.assumed_rtt;
   order.beside = [this](asio::awaitable<void> task) { group_.spawn(std::move(task)); };
   order.head_start = std::move(tools_.head_start);
+  if (is_evasion(order.way)) order.known = met();
   started_.push_back(index);
   attempts_.push_back(std::make_shared<Attempt>(order.way, Clock::now()));
   return order;
+}
+
+KnownOfHost Race::met() const {
+  KnownOfHost known;
+  for (const auto& a : attempts_) {
+    if (a->view.way == Way::tunnel || a->view.outcome == Outcome::validated) continue;
+    const auto dialled = a->dialled();
+    known.failed.insert(known.failed.end(), dialled.begin(), dialled.end());
+    known.names_lie |=
+        a->view.way == Way::direct && (is_dns(a->view.signal) || a->view.signal == Signal::tls_certificate);
+  }
+  return known;
 }
 
 void Race::start(std::size_t index) {

@@ -46,6 +46,8 @@ class Race {
   /// The latest attempt by `way`; null when none was started.
   std::shared_ptr<Attempt> by(Way way) const;
   const std::vector<std::shared_ptr<Attempt>>& attempts() const { return attempts_; }
+  /// What its attempts so far have met that did not work, for an evasion.
+  KnownOfHost met() const;
   const Endpoint& to() const { return to_; }
   const FirstFlight& flight() const { return *flight_; }
   /// The error that the browser should hear of.

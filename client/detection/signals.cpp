@@ -21,7 +21,8 @@ constexpr std::array<Words, 32> kWords{{
     {"dns_bogon", "the network's name server gives an address that no public site can have"},
     {"dns_sinkhole", "the network's name server gives one address for unrelated sites"},
     {"dns_late_answer", "two different answers came from the network's name server"},
-    {"dns_differs", "the network's name server lies: asked elsewhere, the name has other addresses, and those work"},
+    {"dns_differs",
+     "the network's name server lies: asked elsewhere, the name has other addresses, and those work"},
     {"dns_silence", "the network's name server does not answer"},
     {"tcp_rst", "the connection was refused or reset before it stood"},
     {"tcp_silence", "packets to the site's address vanish"},
@@ -69,6 +70,12 @@ std::string_view to_string(Way way) noexcept {
       return "direct with encrypted DNS";
     case Way::tunnel:
       return "tunnel";
+    case Way::direct_fragmented:
+      return "direct with a fragmented hello";
+    case Way::direct_split:
+      return "direct with a split hello";
+    case Way::direct_other_address:
+      return "direct to another address";
   }
   return "?";
 }

@@ -2,6 +2,7 @@
 // of its own where a flight could not be judged.
 #include <algorithm>
 #include <boost/asio/use_awaitable.hpp>
+#include <optional>
 
 #include "client/detection/look.hpp"
 #include "client/detection/probe_flight.hpp"
@@ -74,7 +75,8 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   for (const auto& a : race->attempts()) learner.saw(host, *a);
   if (!race->flight().replayable) co_return;  // nothing was judged
   const auto direct = race->by(Way::direct);
-  const auto failing = direct ? direct : race->by(Way::direct_encrypted_dns);
+  auto failing = direct ? direct : race->by(Way::direct_encrypted_dns);
+  if (const auto& first = race->attempts().front(); is_evasion(first->view.way)) failing = first;
   if (!failing || winner == failing || failing->presumed) co_return;
   const auto port = race->to().port();
   const bool pending = failing->view.outcome == Outcome::pending;
@@ -86,8 +88,12 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     co_return;
   }
   const auto known = learner.verdict(host);
-  if (concluding.contains(host) || (known && (direct || known->way == Way::tunnel))) co_return;
-  Concluding mark(self, host);
+  if (concluding.contains(host) || (known && (failing == direct || known->way == Way::tunnel))) co_return;
+  if (winner == direct) {  // what went round a block is of no use any more, and the block is gone
+    if (known && learner.still_on(network)) learner.acquit(host);
+    co_return;
+  }
+  std::optional<Concluding> mark(std::in_place, self, host);
   int times = 1;
   if (pending || !(is_proof(failing->view.signal) || learner.nearly_sure(host, failing->view.signal))) {
     if (!co_await fails_again(race, failing, host)) co_return;
@@ -97,11 +103,12 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
       if (!works) co_return;
     }
   }
+  const auto other = co_await preferred(race, winner, failing);
   if (failing->view.signal == Signal::tls_certificate) {
-    const auto with = tools();
+    const auto with = tools_after(*race);
     const auto within = limits();
     const auto proof =
-        co_await verified(executor, with, within, winner->view.way, race->to(), host, tls_context());
+        co_await verified(executor, with, within, other->view.way, race->to(), host, tls_context());
     // A site with a bad certificate of its own shows it everywhere: it need not be looked at again.
     if (!proof && proof.error() == Errc::certificate && learner.still_on(network)) learner.prove(host);
     if (!proof) co_return;
@@ -112,20 +119,24 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   // Encrypted DNS out of reach leaves the reason that it was asked for.
   if (!direct && known && is_dns(failing->view.signal)) failing->view.signal = known->signal;
-  auto ruling = learner.conclude(host, port, *failing, winner.get(), network, times);
+  auto ruling = learner.conclude(host, port, *failing, other.get(), network, times);
   Clock::duration pause = kFirstLookPause;
   for (int look = 2; ruling == Ruling::not_sure && look < kMostLooks; ++look, pause *= 2) {
     learner.lean(host, pause + kLeanOneLook);
-    ruling = co_await look_again(race, failing, winner->view.way, pause, host, network);
+    ruling = co_await look_again(race, failing, other->view.way, pause, host, network);
   }
   const auto now = Clock::now();
   const bool passes = learner.health().failing(now) || learner.health().held(now);
   if (ruling == Ruling::convict && failing->view.signal == Signal::tls_certificate) caught_impostor();
   if (ruling == Ruling::network_suspect && passes)
-    mark.goes_on_leaning = learn_later(race->to(), host, network);
-  if (ruling == Ruling::convict && direct && winner->view.way == Way::tunnel &&
-      is_connect(direct->view.signal))
-    co_await blame_names(race->to(), host, direct->addresses);
+    mark->goes_on_leaning = learn_later(race->to(), host, network);
+  if (ruling != Ruling::convict || other->view.way != Way::tunnel) co_return;
+  if (is_connect(failing->view.signal)) {
+    if (direct) co_await blame_names(race->to(), host, direct->addresses);
+    co_return;
+  }
+  mark.reset();  // a verdict stands: others need not lean on what may take its time
+  co_await seek_evasion(race, failing, host, network);
 }
 
 asio::awaitable<bool> RouterCore::fails_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
@@ -155,7 +166,7 @@ asio::awaitable<bool> RouterCore::fails_again(std::shared_ptr<Race> race, std::s
 asio::awaitable<bool> RouterCore::still_works(std::shared_ptr<Race> race, Way way, std::string host) {
   const auto self = shared_from_this();
   const auto flight = second_flight(race->flight(), Signal::none, host);
-  const auto with = tools();
+  const auto with = tools_after(*race);
   const auto within = limits();
   const auto look = co_await look_by(executor, with, within, way, race->to(), flight);
   learner.saw(host, *look.attempt);
@@ -175,7 +186,8 @@ asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, std::
   const auto look = co_await look_by(executor, with, within, failing->view.way, race->to(), flight);
   learner.saw(host, *look.attempt);
   if (look.works) co_return Ruling::not_failed;
-  const auto other = co_await look_by(executor, with, within, other_way, race->to(), flight);
+  const auto round = tools_after(*race);
+  const auto other = co_await look_by(executor, round, within, other_way, race->to(), flight);
   learner.saw(host, *other.attempt);
   if (confirms_page(other.attempt->view, look.attempt->view)) co_return Ruling::not_failed;
   co_return learner.conclude(host, race->to().port(), *look.attempt,
@@ -250,7 +262,8 @@ asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
 }
 
 void RouterCore::contrast_later(Endpoint to, std::string host) {
-  if (!tunnel || contrasting.size() >= kMostContrasts || contrasting.contains(host)) return;
+  const bool other_ways = tunnel || options.evasion;
+  if (!other_ways || contrasting.size() >= kMostContrasts || contrasting.contains(host)) return;
   const auto now = Clock::now();
   std::erase_if(contrasted, [&](const auto& entry) { return now - entry.second > kContrastPause; });
   if (contrasted.contains(host)) return;

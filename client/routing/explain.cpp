@@ -49,12 +49,36 @@ std::string_view how(Way way) {
       return "goes directly, to the address that encrypted DNS gives";
     case Way::tunnel:
       return "goes through the tunnel";
+    case Way::direct_fragmented:
+      return "goes directly, with its name cut over several TLS records";
+    case Way::direct_split:
+      return "goes directly, with its name cut over several packets";
+    case Way::direct_other_address:
+      return "goes directly, to another of its addresses";
+  }
+  return "";
+}
+
+// What worked where the direct way did not.
+std::string_view what_worked(Way way) {
+  switch (way) {
+    case Way::direct:
+      return "the direct way";
+    case Way::direct_encrypted_dns:
+      return "its true address";
+    case Way::tunnel:
+      return "the tunnel";
+    case Way::direct_fragmented:
+    case Way::direct_split:
+      return "the same with its name sent in pieces";
+    case Way::direct_other_address:
+      return "another of its addresses";
   }
   return "";
 }
 
 struct Tried {
-  bool works = false;
+  bool works = false, more_addresses = false;
   Signal signal = Signal::none;
   Clock::duration took{};
   std::string detail, address;
@@ -100,14 +124,16 @@ json::object Router::why(std::string host) {
     for (auto& [key, value] : to_json(*verdict)) o[key] = value;
     text =
         host + " is blocked on this network: " + std::string(describe(verdict->signal)) + ", while " +
-        (verdict->way == Way::tunnel ? "the tunnel" : "its true address") + " worked at the same time (" +
-        ago(now - verdict->since) + ")." +
+        std::string(what_worked(verdict->way)) + " worked at the same time (" + ago(now - verdict->since) +
+        ")." +
         (verdict->scope == Scope::domain ? " Other names of " + verdict->subject + " are blocked too." : "") +
         " It " + std::string(how(way)) + "; the direct way is tried again " + ago(now - verdict->expires) +
         ".";
   } else if (core.learner.leaning(host) || core.concluding.contains(host)) {
-    way = Way::tunnel;
-    text = host + " has just failed directly and worked through the tunnel; this is being confirmed.";
+    const auto worked = core.evasion_memory.of(host).value_or(Way::tunnel);
+    way = cuts_hello(worked) ? worked : core.tunnel ? Way::tunnel : Way::direct;
+    text = host + " has just failed directly, while " + std::string(what_worked(worked)) +
+           " worked; this is being confirmed.";
   } else {
     text = host + " goes directly: nothing speaks against it on this network.";
     if (verdict) text += " It was blocked until " + ago(now - verdict->expires) + ".";
@@ -148,20 +174,26 @@ asio::awaitable<json::object> Router::check(std::string host) {
   const bool pinned = !to.address() && core->parts.names->pinned(to.host());
   if (!pinned && !to.address() && core->parts.names->has_encrypted())
     ways.push_back(Way::direct_encrypted_dns);
-  if (!pinned && core->tunnel) ways.push_back(Way::tunnel);
+  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(to.host(), to.port()));
+  if (!pinned) {
+    const auto evasions = core->evasions(to, flight.get());
+    ways.insert(ways.end(), evasions.begin(), evasions.end());
+    if (core->tunnel) ways.push_back(Way::tunnel);
+  }
 
   json::array tried;
+  AttemptTools with = core->tools();
+  Tried direct;  // evasions are for what it has met
   DirectSide here;
   auto& named = here.addresses;  // by the network's name server
   std::string text = to.to_string() + ":";
-  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(to.host(), to.port()));
   for (const Way way : ways) {
+    if (is_evasion(way) && (direct.works || !may_help(way, direct.signal, direct.more_addresses))) continue;
     std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
     auto limits = core->limits();
     limits.budget = std::chrono::seconds(8);
     const auto begun = Clock::now();
-    const auto race =
-        std::make_shared<Race>(core->executor, core->tools(), limits, std::move(plan), to, flight);
+    const auto race = std::make_shared<Race>(core->executor, with, limits, std::move(plan), to, flight);
     const RaceEnd end{core, race};
     const auto winner = co_await race->run();
     const auto attempt = winner ? winner : race->by(way);
@@ -172,6 +204,9 @@ asio::awaitable<json::object> Router::check(std::string host) {
     t.detail = attempt->view.detail;
     if (way != Way::tunnel) t.address = attempt->tried_address();
     if (way == Way::direct) {
+      t.more_addresses = attempt->view.more_addresses;
+      direct = t;
+      with = core->tools_after(*race);
       here.signal = t.works ? Signal::none : t.signal;
       if (!to.address()) named = attempt->addresses;
       if (t.signal == Signal::http_redirect) here.redirect = t.detail;

@@ -11,9 +11,11 @@ namespace surang::client {
 
 enum class StartWhen {
   at_once,
-  on_dns_doubt,        ///< the name server's answer is not to be believed, or nothing else is left
-  hedge,               ///< the one before has been silent for the hedge delay, or has failed
-  when_tunnel_is_down  ///< only when the tunnel itself failed
+  on_dns_doubt,  ///< the name server's answer is not to be believed, or nothing else is left
+  hedge,         ///< the one before has been silent for the hedge delay, or has failed
+  evading,       ///< a direct way has failed, or been silent, as `way` may put right, and so has the evasion
+                 ///< before
+  when_tunnel_is_down  ///< only when the tunnel itself failed (an evasion: and with the same reason)
 };
 
 struct PlannedWay {
@@ -30,6 +32,7 @@ struct LadderFacts {
   std::optional<config::RuleAction> rule;
   std::optional<Way> verdict;  ///< the way of a verdict that holds now
   bool captive = false;        ///< the network wants the person to sign in first
+  std::vector<Way> evasions;   ///< that apply to the flight, the likeliest first (client/evasion/choice)
   bool leaning = false;        ///< the tunnel has just won and the verdict is being confirmed
   config::OnTunnelDown on_tunnel_down = config::OnTunnelDown::fail_closed;
 };

@@ -40,6 +40,8 @@ void RouterCore::follow_network() {
 void RouterCore::arrive(bool slept) {
   const auto now = Clock::now();
   parts.names->forget();
+  parts.connector->forget();
+  evasion_memory.leave_network();
   if (goodput) goodput->forget();
   if (slept) {
     learner.health().forget();

@@ -34,8 +34,8 @@ class HeadStart;
 class Outbound {
  public:
   virtual ~Outbound() = default;
-  /// Begins a connection to the name in `to` where open() would begin with a direct one, for open() to take once the
-  /// browser's first flight is there. Dropping it ends it. Null where there is nothing to begin.
+  /// Begins a connection to the name in `to` where open() would begin with a direct one, for open() to take
+  /// once the browser's first flight is there. Dropping it ends it. Null where there is nothing to begin.
   virtual std::shared_ptr<HeadStart> begin([[maybe_unused]] const Endpoint& to) { return nullptr; }
   /// Opens `to` by the ways the verdicts, rules and evidence call for, sending `flight`, racing ways only
   /// when it is replayable. The error says why no way served (Errc or a system error of the direct attempt).

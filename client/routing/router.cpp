@@ -1,5 +1,6 @@
 #include "client/routing/router.hpp"
 
+#include "client/detection/family_memory.hpp"
 #include "client/detection/network_changes.hpp"
 #include "client/detection/network_watch.hpp"
 #include "client/detection/site_scope.hpp"
@@ -23,13 +24,20 @@ class TcpConnector final : public Connector {
       std::erase_if(addresses, [&](const auto& address) { return own_port_(address, port); });
       if (addresses.empty()) co_return make_error_code(Errc::destination_denied);
     }
-    co_return co_await dialer_.connect(std::move(addresses), port, attempts);
+    std::vector<ConnectAttempt> made;
+    addresses = families_.order(std::move(addresses), Clock::now());
+    auto opened = co_await dialer_.connect(std::move(addresses), port, &made);
+    families_.saw(made, Clock::now());
+    if (attempts) *attempts = std::move(made);
+    co_return opened;
   }
+  void forget() override { families_.forget(); }
 
  private:
   Router::OwnPort own_port_;
   SystemResolver unused_;
   TcpDialer dialer_{unused_, TcpDialerOptions{}};
+  FamilyMemory families_;
 };
 
 // The system's word that something may have changed reaches who asks next, and who wants to be told.

@@ -11,7 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLeanFor = 5s;
 constexpr Clock::duration kHedgeSuspicious = 100ms;
 constexpr Clock::duration kDialApart = 2500ms, kMostDialApart = 6s, kOutageLook = 300ms;
 
@@ -57,6 +56,8 @@ AttemptTools RouterCore::tools() {
   };
   t.harmless_page = [this](const std::string& mark) { shared_pages.harmless(mark, Clock::now()); };
   t.impostors = !impostors_on.empty() && learner.still_on(impostors_on);
+  t.known = [this](const std::string& host) { return known_of(host); };
+  t.cut_hellos = options.evasion;
   return t;
 }
 
@@ -103,7 +104,7 @@ asio::awaitable<bool> RouterCore::through_outage() {
   co_return true;
 }
 
-LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host) {
+LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host, const FirstFlight* flight) {
   LadderFacts f;
   f.name = !to.address();
   f.local = parts.is_local(to) || (f.name && parts.names->pinned(to.host()));
@@ -115,6 +116,10 @@ LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host) {
   if (!f.local && !f.rule) {
     if (const auto verdict = learner.verdict(host)) f.verdict = verdict->way;
     f.leaning = learner.leaning(host) || concluding.contains(host);
+    // Which address another one was for stands in a verdict only.
+    if (const auto way = evasion_memory.of(host); f.leaning && !f.verdict && way && cuts_hello(*way))
+      f.verdict = way;
+    f.evasions = evasions(to, flight);
   }
   f.captive = portal.captive();
   f.on_tunnel_down = options.on_tunnel_down;
@@ -150,8 +155,12 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   follow_network();
   if (!portal.captive() && learner.health().outage(Clock::now()))
     return nullptr;  // open() waits for its turn
-  const auto plan = plan_ways(facts(to, to.host()));
-  if (plan.empty() || plan.front().way != Way::direct) return nullptr;
+  const auto plan = plan_ways(facts(to, to.host(), nullptr));
+  if (plan.empty()) return nullptr;
+  // The flight may be cut, but leaves from the same connection; not where a name server lies.
+  const auto first = plan.front().way;
+  const bool same = first == Way::direct || (cuts_hello(first) && !known_of(to.host()).names_lie);
+  if (!same) return nullptr;
   return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.network());
 }
 
@@ -160,7 +169,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   const auto self = shared_from_this();
   const auto host = host_of(to, first);
   follow_network();
-  auto f = facts(to, host);
+  auto f = facts(to, host, &first);
   if (afresh) {
     f.verdict.reset();
     f.leaning = false;
@@ -187,7 +196,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   with.head_start = std::move(begun);
   auto flight = std::make_shared<const FirstFlight>(std::move(first));
   auto within = limits();
-  if (learner.suspicious(host))
+  if (plan.front().way == Way::direct && learner.suspicious(host))
     within.hedge.hedge_delay = std::min(within.hedge.hedge_delay, kHedgeSuspicious);
   Handover handover{
       self,
@@ -206,11 +215,10 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
       contrast_later(to, host);
     co_return race->error();
   }
-  if (learns && winner->view.way == Way::tunnel && race->by(Way::direct)) {
-    learner.lean(host, kLeanFor);
-    // What the tunnel carried unjudged contrasts with nothing.
-    if (!flight->replayable) contrast_later(to, host);
-  }
+  if (learns) note_winner(*race, *winner, host);
+  // What the tunnel carried unjudged contrasts with nothing.
+  if (learns && winner->view.way == Way::tunnel && race->by(Way::direct) && !flight->replayable)
+    contrast_later(to, host);
   OpenedConnection opened;
   opened.stream = std::move(winner->stream);
   opened.first_answer = std::move(winner->answer);
@@ -230,7 +238,7 @@ std::shared_ptr<SSL_CTX> RouterCore::tls_context() {
 
 void RouterCore::start_probing() {
   (void)tls_context();  // reading the roots takes a while: not while a browser waits
-  if (options.background_probes && tunnel) background.spawn(probing(shared_from_this()));
+  if (options.background_probes) background.spawn(probing(shared_from_this()));
 }
 
 asio::awaitable<void> RouterCore::holding([[maybe_unused]] std::shared_ptr<RouterCore> self,

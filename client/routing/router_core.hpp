@@ -16,10 +16,14 @@
 #include "client/detection/race.hpp"
 #include "client/detection/service_groups.hpp"
 #include "client/detection/shared_pages.hpp"
+#include "client/evasion/choice.hpp"
 #include "client/routing/router.hpp"
 #include "client/routing/rules.hpp"
 
 namespace surang::client {
+
+/// How long new connections lean on the way that has won while that is looked into.
+inline constexpr std::chrono::seconds kLeanFor{5};
 
 struct RouterCore : std::enable_shared_from_this<RouterCore> {
   RouterCore(asio::any_io_executor e, const config::ClientOptions& o, Dialer* t, VerdictStore& store,
@@ -34,7 +38,16 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   RaceLimits limits();
   /// The person wants no flight of our own to ask for it.
   bool is_sensitive(std::string_view host) const { return sensitive.covers(host); }
-  LadderFacts facts(const Endpoint& to, const std::string& host);
+  /// `flight` may be null: not known yet.
+  LadderFacts facts(const Endpoint& to, const std::string& host, const FirstFlight* flight);
+  /// The evasions that apply, the likeliest first.
+  std::vector<Way> evasions(const Endpoint& to, const FirstFlight* flight);
+  /// What a verdict says of a host's names and addresses.
+  KnownOfHost known_of(const std::string& host);
+  /// tools(), with what `race` has met.
+  AttemptTools tools_after(const Race& race);
+  /// New connections to `host` lean on the way that has just won against a direct one.
+  void note_winner(const Race& race, const Attempt& winner, const std::string& host);
   /// Where this is another network than before, or the computer has slept: forgets what the last one gave,
   /// and asks whether this one wants people to sign in. Costs next to nothing where it is not.
   void follow_network();
@@ -89,13 +102,14 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   const std::shared_ptr<const BlockPages> block_pages;
   SharedPages shared_pages;
   Learner learner;
+  EvasionMemory evasion_memory;
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
   Clock::time_point last_dial_in_outage{};
   std::string names_network;  ///< that the names were asked on
   CaptivePortal portal;
-  std::function<void()> network_changed;  ///< after a change and after a sleep; may be empty
+  std::function<void()> network_changed;    ///< after a change and after a sleep; may be empty
   std::shared_ptr<GoodputMonitor> goodput;  ///< null until there is something to watch
   std::string impostors_on;                 ///< the network that it was on; empty: none
   TaskGroup background;
@@ -114,6 +128,14 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   static asio::awaitable<void> holding(std::shared_ptr<RouterCore> self, asio::awaitable<void> task);
   asio::awaitable<void> conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                  std::string host, std::string network);
+  /// The way to remember: an evasion that answers as well, though the tunnel was sooner.
+  asio::awaitable<std::shared_ptr<Attempt>> preferred(std::shared_ptr<Race> race,
+                                                      std::shared_ptr<Attempt> winner,
+                                                      std::shared_ptr<Attempt> failing);
+  /// Tries the evasions that had no turn in `race`, and convicts by the first that works instead of by the
+  /// tunnel.
+  asio::awaitable<void> seek_evasion(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
+                                     std::string host, std::string network);
   /// One more attempt by the same way, beside the first one where that is still silent; true when both fail.
   asio::awaitable<bool> fails_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
                                     std::string host);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The outside world of the self-check, inside its private network: real TLS sites, a name server (plain and over
-HTTPS), and a censor on the wire towards the client that resets every connection asking for a blocked name.
+HTTPS), and a censor on the wire towards the client that resets every connection asking for a blocked name, in however
+many segments and TLS records that is said: nothing but a bridge passes it.
 
 Sites and censor share the sites' addresses. Connections that arrive from the client's wire are the censor's, which
 passes on what it allows; connections made on this side (by the bridge) reach the sites themselves.

@@ -148,6 +148,7 @@ void read_server_name(Reader& body, const Records& records, ClientHello& hello) 
     if (!list.ok() || type != 0) continue;
     list.expect(hello.server_name.empty() && std::find(bytes.begin(), bytes.end(), 0) == bytes.end());
     hello.server_name_at = records.in_input(at, bytes.size());
+    hello.server_name_in_message = at;
     for (const auto c : bytes) hello.server_name += static_cast<char>(std::tolower(c));
   }
 }

@@ -38,6 +38,7 @@ struct ClientHello {
   std::uint16_t record_version = 0;   ///< of its first record; no part of the message
   /// Where the server name stands in the input (offset, length); for fragmentation.
   std::optional<std::pair<std::size_t, std::size_t>> server_name_at;
+  std::size_t server_name_in_message = 0;  ///< where it begins in `message`, whatever records it lies in
 };
 
 enum class HelloState { need_more, complete, not_tls };

@@ -18,9 +18,10 @@ def visit(lab, name="reset.example", path="", **options):
 
 @scenario("change: another ISP starts from nothing, the first is remembered", "surang")
 def other_isp(lab):
-    lab.a.add("sni-reset reset.example")
-    with Client(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab) as client:
         loads(visit(lab), "on the blocking ISP")
+        wait_until(client.convictions, 3, "convicted")
         lab.network.use_isp(B)
         time.sleep(0.5)  # nobody clicks sooner
         traffic = Traffic(lab, lab.b)
@@ -37,7 +38,7 @@ def other_isp(lab):
 
 @scenario("change: an unblocked site comes back to the direct path", "surang")
 def unblock(lab):
-    number = lab.a.add("sni-reset reset.example")
+    number = lab.a.add("sni-reset reset.example records")
     with Client(lab, first_expiry_s=2):
         loads(visit(lab), "while blocked")
         lab.a.remove(number)
@@ -75,7 +76,7 @@ def shared_address(lab):
 @scenario("change: a block that goes on outlives its expiry unseen by the person", "surang")
 def still_blocked(lab):
     usual = unblocked(lab, "drop.example", "https://drop.example/", SOCKS)
-    lab.a.add("sni-drop drop.example")
+    lab.a.add("sni-drop drop.example records")
     with Client(lab, first_expiry_s=2):
         loads(visit(lab, "drop.example"), "first")
         times = []
@@ -128,11 +129,11 @@ def bridge_killed(lab):
 
 @scenario("change: a killed client keeps its verdicts", "surang")
 def client_killed(lab):
-    lab.a.add("sni-drop drop.example")
+    lab.a.add("sni-drop drop.example records")
     with Client(lab) as client:
         loads(visit(lab, "drop.example"), "first")
         # Silence takes its time to count: the browser was served long before.
-        wait_until(client.convictions, 3, "convicted")
+        wait_until(client.convictions, 8, "convicted")
         client.daemon.kill()
     with Client(lab, state=client.state):
         traffic = Traffic(lab)
@@ -143,9 +144,11 @@ def client_killed(lab):
 
 @scenario("change: with the bridge blocked too, a convicted site fails closed", "surang")
 def fails_closed(lab):
-    lab.a.add("sni-reset reset.example")
-    with Client(lab, total_budget_ms=4000):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, total_budget_ms=4000) as client:
         loads(visit(lab), "with the bridge")
+        wait_until(client.convictions, 3, "convicted")
+        time.sleep(1)  # what else might pass is tried once, and does not
         for rule in (f"ip-drop {BRIDGE.host4}", f"ip-drop {BRIDGE.host6}"):
             lab.a.add(rule)
         traffic = Traffic(lab)

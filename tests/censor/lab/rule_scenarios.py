@@ -188,7 +188,7 @@ def sni_fin(lab):
 def segments(lab):
     from .hello import split_hello
     results = {}
-    for options in ("", "no-reassembly", "records"):
+    for options in ("", "no-reassembly", "records", "no-reassembly whole-records", "records at=2a00:93::/32"):
         lab.a.clear()
         lab.a.add(f"sni-reset split.example {options}".strip())
         for how in ("whole", "segments", "records"):
@@ -196,10 +196,13 @@ def segments(lab):
     wanted = {("", "whole"): "reset", ("", "segments"): "reset", ("", "records"): "answer",
               ("no-reassembly", "whole"): "reset", ("no-reassembly", "segments"): "answer",
               ("no-reassembly", "records"): "answer",
-              ("records", "whole"): "reset", ("records", "segments"): "reset", ("records", "records"): "reset"}
+              ("records", "whole"): "reset", ("records", "segments"): "reset", ("records", "records"): "reset",
+              ("no-reassembly whole-records", "whole"): "reset", ("no-reassembly whole-records", "segments"): "answer",
+              ("no-reassembly whole-records", "records"): "reset"}
+    wanted.update({("records at=2a00:93::/32", how): "answer" for how in ("whole", "segments", "records")})
     wrong = {key: value for key, value in results.items() if value != wanted[key]}
     expect(not wrong, f"{wrong}")
-    return "9 combinations"
+    return f"{len(wanted)} combinations"
 
 
 @scenario("rule: dns-poison with an address, NXDOMAIN, a late truth")

@@ -47,7 +47,7 @@ class Bridge:
 
 
 class Client:
-    """A fresh client; `settings` are of [detection], `state` an earlier client's to go on with."""
+    """A fresh client; `settings` are of [detection], `state` an earlier client's to go on with; `link` False: no bridge."""
 
     def __init__(self, lab, state=None, link=None, rules=(), top=(), **settings):
         self.lab, self.own_state = lab, state is None
@@ -57,7 +57,8 @@ class Client:
         self.config = os.path.join(self.directory, "client.toml")
         lines = ['listen = ["127.0.0.1:1080", "[::1]:1080"]', f'state_dir = "{self.state}"', 'log_level = "debug"',
                  f'extra_ca_file = "{lab.authority.certificate}"', *top]
-        lines += ["[[bridge]]", f'link = "{link or lab.bridge.link}"']
+        if link is not False:
+            lines += ["[[bridge]]", f'link = "{link or lab.bridge.link}"']
         for name, address in DOH.items():
             lines += ["[[doh]]", f'name = "{name}"', f'host = "{name}"', f'addresses = ["{address}"]']
         for action, pattern in rules:

@@ -41,6 +41,7 @@ struct Flow {
   Fate fate = Fate::open;
   std::string name, kind;  ///< SNI or Host once seen; "tls" or "http"
   Reassembly said;
+  unsigned segments = 0;      ///< with what the client said, until its name was known
   bool looked_at = false;     ///< no name rule will look again
   bool first_payload = true;  ///< the entropy rule has not looked yet
   bool client_fin = false, remote_fin = false, reset = false;

@@ -30,6 +30,7 @@ std::string block_page(const Rule& rule) {
 
 Engine::Say Engine::judge_names(const Context& at, Flow& flow) {
   flow.said.add(at.packet.seq, at.packet.payload);
+  ++flow.segments;
   const View said = flow.said.bytes();
   std::string whole, first_record, segment, host;
   const auto tls = read_server_name(said, true, whole);
@@ -43,16 +44,21 @@ Engine::Say Engine::judge_names(const Context& at, Flow& flow) {
     auto fields = describe(at.key);
     fields["name"] = flow.name;
     fields["kind"] = flow.kind;
+    fields["segments"] = flow.segments;
+    fields["cut"] = spans_records(said);
     log_.write("name", std::move(fields));
   }
   for (auto& rule : rules_) {
     std::string* name = nullptr;
     if (for_tls(rule.verb)) name = !rule.reassemble ? &segment : rule.records ? &whole : &first_record;
     if (rule.verb == Verb::http_block_page) name = &host;
-    if (!name || !rule.matches_name(*name)) continue;
+    if (!name || (rule.only_at && !rule.only_at->contains(at.key.ends.destination))) continue;
+    const bool cut = rule.whole_records && spans_records(rule.reassemble ? said : at.packet.payload);
+    if (!cut && !rule.matches_name(*name)) continue;
+    const auto called = cut && name->empty() ? std::string("in pieces") : *name;
     flow.looked_at = true;
     flow.said.forget();
-    return apply_name_rule(rule, at, flow, *name);
+    return apply_name_rule(rule, at, flow, called);
   }
   if (settled) {
     flow.looked_at = true;

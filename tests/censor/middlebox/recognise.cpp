@@ -91,6 +91,16 @@ Seen read_server_name(View flow, bool across_records, std::string& name) {
   return name_in_hello(handshake, flow.size() < kMostHello, name);
 }
 
+bool spans_records(View flow) {
+  Reader in(flow);
+  const bool handshake = in.number(1) == 0x16 && in.number(1) == 3;
+  in.skip(1);
+  const auto record = in.number(2);
+  const bool hello = in.number(1) == 1;
+  const auto message = in.number(3) + 4;
+  return handshake && hello && !in.short_of_bytes() && message > record;
+}
+
 Seen read_http_host(View flow, std::string& host) {
   const std::string_view text(reinterpret_cast<const char*>(flow.data()), flow.size());
   const auto method_end = text.find(' ');

@@ -16,6 +16,9 @@ enum class Seen { need_more, name, nothing };
 /// record only; `across_records` joins the records first.
 Seen read_server_name(View flow, bool across_records, std::string& name);
 
+/// A ClientHello that goes on beyond its first TLS record, as soon as both lengths are there.
+bool spans_records(View flow);
+
 /// The Host field of an HTTP/1 request.
 Seen read_http_host(View flow, std::string& host);
 

@@ -54,6 +54,8 @@ bool set_option(Rule& rule, const std::string& word) {
   if (word == "records") return rule.records = true;
   if (word == "no-reassembly") return rule.reassemble = false, true;
   if (word == "body=plain") return rule.plain = true;
+  if (word == "whole-records") return rule.whole_records = true;
+  if (word.starts_with("at=")) return (rule.only_at = parse_prefix(word.substr(3))).has_value();
   if (word.starts_with("port=")) return set_port(rule, std::string_view(word).substr(5));
   if (word.starts_with("redirect=")) return rule.redirect = word.substr(9), true;
   return false;

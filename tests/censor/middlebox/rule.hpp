@@ -51,17 +51,19 @@ struct Rule {
   std::string name;  ///< "host", or ".host" for it and everything below
   std::uint16_t port = 0;
   // How.
-  bool pass = false;             ///< forge, but let the real packets through
-  bool records = false;          ///< joins TLS records before it looks for the name
-  bool reassemble = true;        ///< joins TCP segments
-  bool late = false;             ///< the true DNS answer follows the forged one
-  bool nxdomain = false;         ///< instead of addresses
-  bool plain = false;            ///< that page says nothing that anybody knows
-  bool policed = false;          ///< throttle: drops instead of queueing
-  std::vector<Address> answers;  ///< of dns-poison; the one place that redirect leads to
-  std::string redirect;          ///< Location of the 302; empty: a 200 with a page
-  double rate = 0;               ///< bits a second
-  std::uint64_t bytes = 0;       ///< freeze after so many from the site
+  bool pass = false;              ///< forge, but let the real packets through
+  bool records = false;           ///< joins TLS records before it looks for the name
+  bool reassemble = true;         ///< joins TCP segments
+  bool whole_records = false;     ///< takes a hello cut over records for guilty, whatever its name
+  std::optional<Prefix> only_at;  ///< by name, but towards these remote ends alone
+  bool late = false;              ///< the true DNS answer follows the forged one
+  bool nxdomain = false;          ///< instead of addresses
+  bool plain = false;             ///< that page says nothing that anybody knows
+  bool policed = false;           ///< throttle: drops instead of queueing
+  std::vector<Address> answers;   ///< of dns-poison; the one place that redirect leads to
+  std::string redirect;           ///< Location of the 302; empty: a 200 with a page
+  double rate = 0;                ///< bits a second
+  std::uint64_t bytes = 0;        ///< freeze after so many from the site
   // What came of it.
   std::uint64_t packets_hit = 0, bytes_hit = 0, flows_hit = 0;
   TokenBucket up, down;

@@ -73,6 +73,7 @@ TEST_CASE("an empty client file is the defaults, and so is the example") {
     CHECK((options->block_pages == defaults.block_pages));
     CHECK((options->services == defaults.services));
     CHECK((options->captive_probe == defaults.captive_probe));
+    CHECK((options->evasion == defaults.evasion));
   }
 }
 
@@ -99,6 +100,7 @@ port = 8443
 hedge_ms = 100
 background_probes = false
 captive_probe = ""
+evasion = false
 )",
                                            "/etc/surang/client.toml", why);
   REQUIRE_MESSAGE(options.has_value(), why);
@@ -127,6 +129,7 @@ TEST_CASE("the page that tells a captive portal is a plain address") {
     CHECK_MESSAGE(!parse_captive_probe(url), url);
   CHECK(client_error("[detection]\ncaptive_probe = \"https://a.example\"") ==
         "client.toml:2: 'captive_probe' must be an http:// address, or empty to ask nobody");
+  CHECK(!options->evasion);
 }
 
 TEST_CASE("errors name the file, the line and the remedy") {

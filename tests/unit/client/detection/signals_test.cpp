@@ -7,9 +7,11 @@
 #include "client/detection/judge.hpp"
 #include "client/detection/prober.hpp"
 #include "client/detection/site_scope.hpp"
+#include "tests/unit/client/detection/race_script.hpp"
 
 using namespace surang;
 using namespace surang::client;
+using surang::client::test::Script;
 using namespace std::chrono_literals;
 namespace error = boost::asio::error;
 
@@ -73,33 +75,6 @@ TEST_CASE("names and addresses are told apart by where they belong") {
   for (const auto* a : {"93.184.1.1", "172.32.0.1", "100.128.0.1", "2a00:93::1"})
     CHECK_MESSAGE((!is_private_address(at(a)) && !is_local_address(at(a))), a);
 }
-
-namespace {
-
-// A race in which time is written down, not waited for.
-struct Script {
-  std::vector<PlannedWay> plan{{Way::direct, StartWhen::at_once},
-                               {Way::direct_encrypted_dns, StartWhen::on_dns_doubt},
-                               {Way::tunnel, StartWhen::hedge}};
-  std::vector<std::size_t> started;
-  std::vector<AttemptView> attempts;
-  Clock::time_point t0{};
-  HedgeLimits limits;
-  bool replayable = true;
-
-  AttemptView& add(std::size_t index, Clock::duration at) {
-    started.push_back(index);
-    AttemptView view;
-    view.way = plan[index].way;
-    view.last_life = t0 + at;
-    return attempts.emplace_back(view);
-  }
-  Step at(Clock::duration now) {
-    return next_step(plan, started, attempts, replayable, limits, t0 + 20s, t0 + now);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("direct goes first, the tunnel after the hedge delay and a round trip") {
   Script s;

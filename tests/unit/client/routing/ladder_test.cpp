@@ -127,3 +127,40 @@ TEST_CASE("behind a captive portal only what is known or ruled goes another way 
   f.rule = RuleAction::never;
   CHECK(plan_ways(f).empty());
 }
+
+TEST_CASE("evasions stand between direct and the tunnel") {
+  using Plan = std::vector<PlannedWay>;
+  LadderFacts f;
+  f.evasions = {Way::direct_fragmented, Way::direct_split, Way::direct_other_address};
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once},
+                             {Way::direct_encrypted_dns, StartWhen::on_dns_doubt},
+                             {Way::direct_fragmented, StartWhen::evading},
+                             {Way::tunnel, StartWhen::hedge},
+                             {Way::direct_split, StartWhen::when_tunnel_is_down},
+                             {Way::direct_other_address, StartWhen::when_tunnel_is_down}});
+  f.has_tunnel = false;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once},
+                             {Way::direct_encrypted_dns, StartWhen::hedge},
+                             {Way::direct_fragmented, StartWhen::evading},
+                             {Way::direct_split, StartWhen::evading},
+                             {Way::direct_other_address, StartWhen::evading}});
+  f.verdict = Way::direct_split;
+  CHECK(plan_ways(f) == Plan{{Way::direct_split, StartWhen::at_once},
+                             {Way::direct_fragmented, StartWhen::hedge},
+                             {Way::direct_other_address, StartWhen::hedge},
+                             {Way::direct, StartWhen::hedge}});
+  f.has_tunnel = true;
+  CHECK(plan_ways(f) == Plan{{Way::direct_split, StartWhen::at_once}, {Way::tunnel, StartWhen::hedge}});
+  f.evasions = {Way::direct_other_address};  // a flight that cannot be cut
+  CHECK(plan_ways(f).front().way == Way::direct);
+  f.verdict = Way::tunnel;
+  f.evasions = {Way::direct_fragmented};
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.verdict.reset();
+  f.evasions = {Way::direct_other_address, Way::direct_fragmented};  // that may not exist: one more
+  CHECK(plan_ways(f)[3] == PlannedWay{Way::direct_fragmented, StartWhen::evading});
+  f.rule = RuleAction::always_tunnel;
+  CHECK(plan_ways(f) == Plan{{Way::tunnel, StartWhen::at_once}});
+  f.rule = RuleAction::always_direct;
+  CHECK(plan_ways(f) == Plan{{Way::direct, StartWhen::at_once}});
+}

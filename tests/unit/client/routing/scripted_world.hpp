@@ -37,6 +37,8 @@ enum class Shows {
   own_page,    ///< a short page of the host's own, which differs in a byte each time
   impostor,    ///< TLS with a certificate that nobody should trust
   deaf,        ///< connects and takes nothing
+  by_record,   ///< RST unless the hello is cut over TLS records
+  by_segment,  ///< RST unless the hello comes in several pieces with its record whole
   down,        ///< through a tunnel: Errc::destination_refused
   dead,        ///< through a tunnel: the tunnel itself fails
 };
@@ -69,6 +71,7 @@ class World {
   std::set<std::string> trusted, names_forgotten;
   int forgotten = 0;  // times that all names were forgotten
   std::set<std::string> encrypted_asked;
+  std::map<std::string, int> cut_hellos, split_hellos;
   std::map<std::string, int> connected;  // connections that a site has now, by any way
 
   RouterParts parts();
@@ -119,8 +122,8 @@ tunnel::ReachAnswer reached_at(const std::string& address);
 tunnel::ReachAnswer refused_at(const std::string& address);
 /// A GET or POST of a browser.
 FirstFlight http_flight(const std::string& method, const std::string& host);
-/// Short times, so that tests are quick: hedge 60 ms, silence 150 ms (and 600 ms where no RTT is known, as in
-/// this world).
+/// No evasions (evasion_test has those). Short times, so that tests are quick: hedge 60 ms, silence 150 ms
+/// (and 600 ms where no RTT is known, as in this world).
 config::ClientOptions quick_options();
 
 /// What came of one connection.

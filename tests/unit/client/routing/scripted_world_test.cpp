@@ -183,7 +183,27 @@ asio::awaitable<void> World::play(std::shared_ptr<Stream> site, Shows shows, std
   std::vector<std::uint8_t> flight(16 * 1024);
   const auto n = co_await site->read_some(asio::buffer(flight));
   if (!n || *n == 0) co_return;
-  flight.resize(*n);
+  std::size_t had = *n;
+  const auto hello_state = [&] {
+    tls::ClientHello hello;
+    return tls::parse_client_hello(std::span(flight).first(had), hello);
+  };
+  bool split = false;
+  while (hello_state() == tls::HelloState::need_more) {
+    const auto more = co_await site->read_some(asio::buffer(flight) + had);
+    if (!more || *more == 0) co_return;
+    had += *more;
+    split = true;
+  }
+  flight.resize(had);
+  const bool cut = flight[0] == 22 && flight.size() > 8 &&
+                   (flight[3] << 8 | flight[4]) < (flight[6] << 16 | flight[7] << 8 | flight[8]) + 4;
+  cut_hellos[host] += cut;
+  split_hellos[host] += split;
+  if ((shows == Shows::by_record && !cut) || (shows == Shows::by_segment && (cut || !split))) {
+    co_await pause(round_trip);
+    co_return site->close(true);
+  }
   const std::string text(flight.begin(), flight.end());
   const bool http = text.starts_with("GET") || text.starts_with("HEAD") || text.starts_with("POST");
   if (http) ++posts[text.substr(0, text.find(' ')) + " " + host];
@@ -273,6 +293,7 @@ config::ClientOptions quick_options() {
   options.total_budget = 3s;
   options.first_expiry = 60s;
   options.background_probes = false;
+  options.evasion = false;
   return options;
 }
 
