@@ -112,7 +112,7 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     // A site with a bad certificate of its own shows it everywhere: it need not be looked at again.
     if (!proof && proof.error() == Errc::certificate && learner.still_on(network)) learner.prove(host);
     if (!proof) co_return;
-    const bool lie = winner->view.way == Way::tunnel && failing == direct
+    const bool lie = other->view.way == Way::tunnel && failing == direct
                          ? co_await names_lie(race->to(), host, failing->addresses)
                          : false;
     if (lie) failing->view.signal = Signal::dns_differs;

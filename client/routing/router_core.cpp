@@ -186,7 +186,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
       co_return co_await std::move(again);
     }
     // One that asks whether anything works asks no providers of encrypted DNS.
-    std::erase_if(plan, [](const auto& p) { return p.way != Way::direct && p.way != Way::tunnel; });
+    std::erase_if(plan, [](const auto& p) { return p.way == Way::direct_encrypted_dns; });
     if (plan.empty()) co_return make_error_code(Errc::timed_out);
   }
   const bool learns = !f.local && !f.rule;

@@ -115,6 +115,7 @@ evasion = false
   CHECK((options->doh[0].port == 8443));
   CHECK((options->hedge_delay == std::chrono::milliseconds(100)));
   CHECK(!options->background_probes);
+  CHECK(!options->evasion);
   CHECK(!options->captive_probe);
 }
 
@@ -129,7 +130,6 @@ TEST_CASE("the page that tells a captive portal is a plain address") {
     CHECK_MESSAGE(!parse_captive_probe(url), url);
   CHECK(client_error("[detection]\ncaptive_probe = \"https://a.example\"") ==
         "client.toml:2: 'captive_probe' must be an http:// address, or empty to ask nobody");
-  CHECK(!options->evasion);
 }
 
 TEST_CASE("errors name the file, the line and the remedy") {
