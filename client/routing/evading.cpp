@@ -8,6 +8,8 @@
 namespace surang::client {
 namespace {
 
+// How long new connections lean on the way that has won while that is looked into.
+constexpr std::chrono::seconds kLeanOnWinner{5};
 // What a verdict said is good for its retest, too, which may outlast it.
 constexpr UnixSeconds kAfterwards = 60;
 
@@ -54,10 +56,10 @@ void RouterCore::note_winner(const Race& race, const Attempt& winner, const std:
   if (!race.by(Way::direct)) return;
   if (winner.view.way == Way::tunnel) {
     evasion_memory.failed(host);
-    learner.lean(host, kLeanFor);
+    learner.lean(host, kLeanOnWinner);
   } else if (is_evasion(winner.view.way) && race.flight().replayable) {
     evasion_memory.worked(learner.network(), host, winner.view.way);
-    learner.lean(host, kLeanFor);
+    learner.lean(host, kLeanOnWinner);
   }
 }
 

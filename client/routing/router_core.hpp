@@ -22,9 +22,6 @@
 
 namespace surang::client {
 
-/// How long new connections lean on the way that has won while that is looked into.
-inline constexpr std::chrono::seconds kLeanFor{5};
-
 struct RouterCore : std::enable_shared_from_this<RouterCore> {
   RouterCore(asio::any_io_executor e, const config::ClientOptions& o, Dialer* t, VerdictStore& store,
              RouterParts p);
