@@ -5,12 +5,12 @@ import time
 from .block_scenarios import both, loads
 from .calm_scenarios import costs_little
 from .processes import wait_until
+from .rule_scenarios import CERTIFICATE_REFUSED
 from .sites import IMPOSTORS, SIZES, address4, address6
 from .surang import HTTP, SOCKS, Client, Traffic
 from .table import expect, scenario
 
 WITHIN = 6.0
-CERTIFICATE_REFUSED = 60  # curl's exit code
 
 
 def whole(fetched, size=SIZES["100k"]):

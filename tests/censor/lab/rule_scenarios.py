@@ -3,10 +3,10 @@ import os
 import time
 
 from .network import RESOLVER4, RESOLVER6
-from .sites import address4, address6
+from .sites import IMPOSTORS, address4, address6
 from .table import expect, scenario
 
-REFUSED_BY_PEER, TIMED_OUT, TLS_FAILED, EMPTY_REPLY, RECEIVE_FAILED = 7, 28, 35, 52, 56
+REFUSED_BY_PEER, TIMED_OUT, TLS_FAILED, EMPTY_REPLY, RECEIVE_FAILED, CERTIFICATE_REFUSED = 7, 28, 35, 52, 56, 60
 TRIES = 3  # where soon is asked for: the best of them, because a busy machine delays now and then, never hurries
 
 
@@ -309,3 +309,28 @@ def outage(lab):
                            limit=1), TIMED_OUT)
     lab.a.remove(number)
     return works(lab.visitor.curl("https://open.example/"))
+
+
+@scenario("rule: throttle policed")
+def throttle_policed(lab):
+    for family, address in (("-4", address4("slow.example")), ("-6", address6("slow.example"))):
+        lab.a.add(f"throttle {address} 400k policed")
+        found = lab.visitor.curl("http://slow.example/100k", family)
+        works(found, 100 << 10)
+        expect(1.8 <= found.total <= 15, f"100 KB at 400 kbit/s took {found.total:.1f} s")
+    works(lab.visitor.curl("https://open.example/"))
+    return f"{found.size * 8 / found.total / 1000:.0f} kbit/s"
+
+
+@scenario("rule: redirect")
+def redirect(lab):
+    for family, address, place in (("-4", address4("mitm.example"), IMPOSTORS["mitm.example"][0]),
+                                   ("-6", address6("mitm.example"), IMPOSTORS["mitm.example"][1])):
+        works(lab.visitor.curl("https://mitm.example/1k", family), 1 << 10)
+        number = lab.a.add(f"redirect {address} {place}")
+        fails(lab.visitor.curl("https://mitm.example/1k", family), CERTIFICATE_REFUSED)
+        works(lab.visitor.curl("https://mitm.example/1k", family, "-k"), 1 << 10)
+        works(lab.visitor.curl("https://open.example/", family))
+        lab.a.remove(number)
+        works(lab.visitor.curl("https://mitm.example/1k", family), 1 << 10)
+    return ""

@@ -208,7 +208,8 @@ void with_lines(std::function<asio::awaitable<void>(Trial)> scenario,
     parts.connector = std::make_unique<LineConnector>(lines);
     VerdictStore store({});
     Router router(io.get_executor(), options, &tunnel, store, std::move(parts));
-    co_await scenario({lines, router, surang::test::make_tls_client(lines.site.certificate_pem)});
+    const Trial trial{lines, router, surang::test::make_tls_client(lines.site.certificate_pem)};
+    co_await scenario(trial);
     co_await router.stop();
     lines.tasks.cancel();
     co_await lines.tasks.join();
