@@ -185,7 +185,7 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
   }
   const auto& progress = dog->progress();
   result.bytes = progress.received();
-  result.rate = progress.rate();
+  result.rate = progress.rate_with_losses();
   result.stalled = dog->stalled() && result.bytes > 0;
   if (dog->stalled() || dog->late()) result.error = make_error_code(Errc::timed_out);
   result.complete = !result.error;

@@ -84,9 +84,17 @@ bool Progress::measured() const {
   return received_ >= kCredit || in_records_ >= kSteadyFor;
 }
 
-double Progress::rate() const {
+double Progress::rate_over(Clock::duration time) const {
   return static_cast<double>(busy_bytes_) /
-         std::chrono::duration<double>(std::max<Clock::duration>(busy_ - by_chance(), 1ms)).count();
+         std::chrono::duration<double>(std::max<Clock::duration>(time, 1ms)).count();
+}
+
+double Progress::rate() const {
+  return rate_over(busy_ - by_chance());
+}
+
+double Progress::rate_with_losses() const {
+  return rate_over(busy_);
 }
 
 Goodput Progress::goodput() const {
@@ -96,7 +104,7 @@ Goodput Progress::goodput() const {
 Pace Progress::pace(const std::optional<Goodput>& others) const {
   if (!measured()) return Pace::unknown;
   const auto own = goodput();
-  const bool rate = own.rate < (others ? others->rate / kShare : kAbsurd);
+  const bool rate = others ? own.rate < others->rate / kShare : rate_with_losses() < kAbsurd;
   // Where a round trip is not known the rate has to do.
   const bool known = own.window > 0 && (!others || others->window > 0);
   const bool window = !known || own.window < (others ? others->window / kWindowShare : kLeastUnderWay);

@@ -50,8 +50,11 @@ class Progress {
 
   /// 64 KB, or 3 s of what only the network delays: the time that it stood in the middle of records.
   bool measured() const;
-  /// Bytes a second while they came without a pause of the site's or the browser's making.
+  /// Bytes a second while they came without a pause of the site's or the browser's making, a few losses left
+  /// out.
   double rate() const;
+  /// The same with what was lost.
+  double rate_with_losses() const;
   Goodput goodput() const;
   /// Slow: measured, and below a fifth of what other sites reach here; with nothing known of others, under 30
   /// kB/s. A long round trip alone does not make it slow: it must keep less under way than others, too.
@@ -62,6 +65,7 @@ class Progress {
 
  private:
   void count(Clock::duration gap, bool in_record);
+  double rate_over(Clock::duration time) const;
   Clock::duration by_chance() const { return longest_[0] + longest_[1]; }
 
   bool tls_;

@@ -161,7 +161,9 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   const auto network = learner.network();
   const Proving mark(self, s.host);
   learner.lean(s.host, kLeanFor);
-  const auto direct = co_await prove(s.way, s.to, s.host);
+  auto direct = co_await prove(s.way, s.to, s.host);
+  // A line this narrow may lose the connecting, too.
+  if (direct.bytes == 0) direct = co_await prove(s.way, s.to, s.host);
   const auto others = goodput->others(s.host);
   const bool slow = direct.bytes > 0 && direct.rate < (others ? others->rate / kShare : kAbsurd);
   BulkResult other;

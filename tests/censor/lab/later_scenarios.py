@@ -2,7 +2,7 @@
 import threading
 import time
 
-from .block_scenarios import both, loads
+from .block_scenarios import loads
 from .calm_scenarios import costs_little
 from .processes import wait_until
 from .rule_scenarios import CERTIFICATE_REFUSED
