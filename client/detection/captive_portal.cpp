@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "client/detection/block_pages.hpp"
 #include "client/inbound/http_message.hpp"
 
 namespace surang::client {
@@ -20,7 +19,7 @@ constexpr std::size_t kBlockPage = 4096;
 
 }  // namespace
 
-PortalAnswer judge_portal_answer(std::string_view bytes, bool ended) {
+PortalAnswer judge_portal_answer(const BlockPages& known, std::string_view bytes, bool ended) {
   bytes = bytes.substr(0, kMaxPortalAnswer);
   ended |= bytes.size() == kMaxPortalAnswer;
   std::string rest(bytes);
@@ -30,7 +29,7 @@ PortalAnswer judge_portal_answer(std::string_view bytes, bool ended) {
   const auto& head = reader.head();
   if (head.status == 204) return rest.empty() ? PortalAnswer::clean : PortalAnswer::nothing;
   const bool redirect = head.status >= 300 && head.status < 400 && !head.field("location").empty();
-  if (redirect && is_block_page_place(head.field("location"))) return PortalAnswer::nothing;
+  if (redirect && known.knows_place(head.field("location"))) return PortalAnswer::nothing;
   if (redirect || head.status == 511) return PortalAnswer::portal;
   // Proxies answer for the connection check with an empty 200; nobody signs in on an empty page.
   if (head.status != 200 || head.content_length == 0U) return PortalAnswer::nothing;
@@ -38,7 +37,7 @@ PortalAnswer judge_portal_answer(std::string_view bytes, bool ended) {
   if (!ended && rest.size() < wanted) return PortalAnswer::need_more;
   if (rest.empty()) return PortalAnswer::nothing;
   const auto head_text = bytes.substr(0, bytes.size() - rest.size());
-  return is_block_page(head_text, rest) ? PortalAnswer::nothing : PortalAnswer::portal;
+  return known.knows_page(head_text, rest) ? PortalAnswer::nothing : PortalAnswer::portal;
 }
 
 void CaptivePortal::settle(State state) {

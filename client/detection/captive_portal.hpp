@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "client/detection/block_pages.hpp"
 #include "client/detection/signals.hpp"
 
 namespace surang::client {
@@ -23,7 +24,7 @@ enum class PortalAnswer {
 inline constexpr std::size_t kMaxPortalAnswer = 16 * 1024;
 
 /// `ended`: nothing more will come, and the answer is never need_more.
-PortalAnswer judge_portal_answer(std::string_view bytes, bool ended);
+PortalAnswer judge_portal_answer(const BlockPages& known, std::string_view bytes, bool ended);
 
 class CaptivePortal {
  public:

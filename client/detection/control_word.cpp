@@ -1,6 +1,5 @@
 #include "client/detection/control_word.hpp"
 
-#include "client/detection/block_pages.hpp"
 #include "client/detection/site_scope.hpp"
 #include "client/dns/answer_check.hpp"
 
@@ -40,12 +39,12 @@ ControlWord of_names(const DirectSide& here, const ReachAnswer& there) {
                                                       : ControlWord::says_nothing;
 }
 
-ControlWord of_page(const DirectSide& here, const ReachAnswer& there) {
+ControlWord of_page(const BlockPages& known, const DirectSide& here, const ReachAnswer& there) {
   if (!there.http) return ControlWord::says_nothing;
   const auto& place = there.http->location;
   const bool same =
       here.signal == Signal::http_redirect && !place.empty() && registrable_domain(place) == here.redirect;
-  return same || is_block_page_place(place) ? ControlWord::open : ControlWord::blocked;
+  return same || known.knows_place(place) ? ControlWord::open : ControlWord::blocked;
 }
 
 }  // namespace
@@ -64,7 +63,7 @@ bool names_differ(const std::vector<boost::asio::ip::address>& here, const Reach
   return there.tls && there.tls->verified && contradicts(here, there.addresses);
 }
 
-ControlWord judge_control(const DirectSide& here, const Result<ReachAnswer>& there) {
+ControlWord judge_control(const BlockPages& known, const DirectSide& here, const Result<ReachAnswer>& there) {
   if (here.signal == Signal::no_network) return ControlWord::network_down;
   if (!there) return without_answer(here, there.error());
   const auto& answer = *there;
@@ -81,7 +80,7 @@ ControlWord judge_control(const DirectSide& here, const Result<ReachAnswer>& the
   if (worked) return ControlWord::open;
   if (is_dns(here.signal)) return of_names(here, answer);
   if (here.signal == Signal::http_redirect || here.signal == Signal::http_block_page)
-    return of_page(here, answer);
+    return of_page(known, here, answer);
   return ControlWord::blocked;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/detection/block_pages.hpp"
 #include "client/detection/signals.hpp"
 #include "transports/tunnel/reach_answer.hpp"
 
@@ -36,7 +37,8 @@ struct DirectSide {
   bool network_alive = false;         ///< something answered on this network lately
 };
 
-ControlWord judge_control(const DirectSide& here, const Result<tunnel::ReachAnswer>& there);
+ControlWord judge_control(const BlockPages& known, const DirectSide& here,
+                          const Result<tunnel::ReachAnswer>& there);
 
 /// The bridge tried and the site did not answer it either: no name, no connection, no handshake.
 bool down_there(const tunnel::ReachAnswer& answer) noexcept;

@@ -21,7 +21,8 @@ std::string request_for(const config::CaptiveProbe& probe) {
          "\r\nConnection: Keep-Alive\r\nAccept-Encoding: gzip\r\n\r\n";
 }
 
-asio::awaitable<Result<PortalAnswer>> ask(Names* names, Connector* connector, config::CaptiveProbe probe) {
+asio::awaitable<Result<PortalAnswer>> ask(Names* names, Connector* connector,
+                                          std::shared_ptr<const BlockPages> known, config::CaptiveProbe probe) {
   std::vector<asio::ip::address> addresses;
   if (const auto literal = address_literal(probe.host)) {
     addresses.push_back(*literal);
@@ -45,7 +46,7 @@ asio::awaitable<Result<PortalAnswer>> ask(Names* names, Connector* connector, co
     const auto n = co_await stream->read_some(asio::buffer(block));
     ended = !n || *n == 0;
     if (n) answer.append(block.data(), *n);
-    const auto judged = judge_portal_answer(answer, ended);
+    const auto judged = judge_portal_answer(*known, answer, ended);
     if (judged != PortalAnswer::need_more) co_return judged;
   }
   co_return PortalAnswer::nothing;
@@ -54,8 +55,9 @@ asio::awaitable<Result<PortalAnswer>> ask(Names* names, Connector* connector, co
 }  // namespace
 
 asio::awaitable<PortalAnswer> ask_portal_probe(Names* names, Connector* connector,
+                                               std::shared_ptr<const BlockPages> known,
                                                config::CaptiveProbe probe) {
-  auto asking = ask(names, connector, std::move(probe));
+  auto asking = ask(names, connector, std::move(known), std::move(probe));
   const auto answer = co_await with_timeout(kLimit, std::move(asking));
   co_return answer ? *answer : PortalAnswer::nothing;
 }

@@ -248,7 +248,7 @@ asio::awaitable<json::object> Router::check(std::string host) {
       if (proof || proof.error() == Errc::certificate) here.certificate = proof.has_value();
     }
     here.network_alive |= core->learner.health().alive(Clock::now());
-    const auto word = judge_control(here, there);
+    const auto word = judge_control(*core->block_pages, here, there);
     auto words = describe(there);
     text += "\n  the bridge " + words + '\n' + std::string(describe(word));
     json::object bridge;

@@ -123,7 +123,7 @@ asio::awaitable<void> RouterCore::watch_portal([[maybe_unused]] std::shared_ptr<
 
 asio::awaitable<void> RouterCore::ask_portal([[maybe_unused]] std::shared_ptr<RouterCore> self,
                                              config::CaptiveProbe probe, unsigned number) {
-  const auto answer = co_await ask_portal_probe(parts.names.get(), parts.connector.get(), probe);
+  const auto answer = co_await ask_portal_probe(parts.names.get(), parts.connector.get(), block_pages, probe);
   const bool was_captive = portal.captive();
   if (!portal.answered(number, answer, Clock::now())) co_return;
   settle_portal(was_captive);

@@ -8,14 +8,19 @@ using namespace std::chrono_literals;
 
 namespace {
 
+const BlockPages& known() {
+  static const BlockPages pages(surang::config::shipped_block_pages());
+  return pages;
+}
+
 using Answer = PortalAnswer;
 using State = CaptivePortal::State;
 
 Answer judged(std::string_view text) {
   // However it is cut, it is the same in the end, and a beginning never says more than the whole.
-  const auto whole = judge_portal_answer(text, true);
+  const auto whole = judge_portal_answer(known(), text, true);
   for (std::size_t n = 0; n < text.size(); ++n) {
-    const auto part = judge_portal_answer(text.substr(0, n), false);
+    const auto part = judge_portal_answer(known(), text.substr(0, n), false);
     if (part != Answer::need_more && part != Answer::clean) CHECK(part == whole);
   }
   return whole;
@@ -49,9 +54,9 @@ TEST_CASE("an empty 204 is clean, a page or a redirect is a portal, all else say
                            "Safely!</title></head><body>This "
                            "website is not accessible.</body></html>"})
     CHECK_MESSAGE(judged(text) == Answer::nothing, text);
-  CHECK(judge_portal_answer("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nWel", false) == Answer::need_more);
+  CHECK(judge_portal_answer(known(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nWel", false) == Answer::need_more);
   const std::string endless = "HTTP/1.1 200 OK\r\nX: " + std::string(kMaxPortalAnswer, 'a');
-  CHECK(judge_portal_answer(endless, false) == Answer::nothing);
+  CHECK(judge_portal_answer(known(), endless, false) == Answer::nothing);
 }
 
 TEST_CASE("a network is asked once when it is joined, and once more when it does not answer") {

@@ -158,8 +158,9 @@ TEST_CASE("one word for what both sides saw") {
       {"asked too often", here(Signal::tcp_silence), none(Errc::limit), W::says_nothing},
       {"not allowed", here(Signal::tcp_silence), none(Errc::destination_denied), W::says_nothing},
   };
+  const BlockPages known(config::shipped_block_pages());
   for (const auto& row : table) {
-    const auto word = judge_control(row.direct, row.bridge);
+    const auto word = judge_control(known, row.direct, row.bridge);
     CHECK_MESSAGE(word == row.word, row.what << ": " << to_string(word));
     CHECK(!describe(word).empty());
     CHECK(!describe(row.bridge).empty());
