@@ -30,8 +30,12 @@ UnixSeconds unix_now() {
 }
 
 Learner::Learner(VerdictStore& store, std::chrono::seconds first_expiry,
-                 std::function<const NetworkIdentity*()> network)
-    : store_(store), first_expiry_(first_expiry), read_network_(std::move(network)) {}
+                 std::function<const NetworkIdentity*()> network,
+                 std::shared_ptr<const ServiceGroups> services)
+    : store_(store),
+      first_expiry_(first_expiry),
+      read_network_(std::move(network)),
+      services_(std::move(services)) {}
 
 const std::string& Learner::network() {
   const auto& now = *read_network_();
@@ -52,16 +56,6 @@ const std::string& Learner::network() {
 
 bool Learner::still_on(const std::string& network_then) {
   return network() == network_then || (!provisional_.empty() && provisional_ == network_then);
-}
-
-std::optional<Verdict> Learner::verdict(const std::string& host) {
-  const auto& net = network();
-  const auto now = unix_now();
-  auto found = store_.find(net, host, Scope::host);
-  if (!found || found->expires <= now) found = store_.find(net, registrable_domain(host), Scope::domain);
-  if (!found || found->expires <= now) return std::nullopt;
-  store_.used(*found, now);
-  return found;
 }
 
 bool Learner::dead_address(const asio::ip::address& address) {
@@ -207,49 +201,6 @@ void Learner::hold(const Verdict& verdict) {
   held.expires = std::max(unix_now(), verdict.probe) + period;  // not before it is tried again
   store_.put(held);
   widen(held);
-}
-
-void Learner::widen(const Verdict& v) {
-  if (v.way == Way::direct_other_address) return;  // about one host's addresses
-  const auto now = unix_now();
-  const auto domain = registrable_domain(v.subject);
-  if (domain.find('.') != domain.npos && !is_local_name(domain)) {
-    Verdict wide = v;
-    bool second = false;
-    for (const auto& sibling : store_.siblings(v.network, domain, now)) {
-      if (sibling.subject == v.subject) continue;
-      second = true;
-      if (sibling.way != wide.way) wide.way = Way::tunnel;
-      wide.expires = std::max(wide.expires, sibling.expires);
-    }
-    if (second && !address_literal(v.subject)) {
-      wide.subject = domain;
-      wide.scope = Scope::domain;
-      wide.family = Family::any;
-      wide.address.clear();
-      store_.put(wide);
-    }
-  }
-  if (v.address.empty()) return;
-  for (const auto& sibling : store_.at_address(v.network, v.address, now)) {
-    if (sibling.subject == v.subject || !is_connect(sibling.signal)) continue;
-    Verdict wide = v;
-    wide.subject = v.address;
-    wide.scope = Scope::address;
-    store_.put(wide);
-    break;
-  }
-}
-
-void Learner::acquit(const std::string& host) {
-  if (health_.held(Clock::now())) return;  // somebody else may have answered
-  const auto& net = network();
-  const auto own = store_.find(net, host, Scope::host);
-  if (own && !own->address.empty()) store_.erase(net, own->address, Scope::address);
-  store_.end(net, host, Scope::host, unix_now());
-  store_.erase(net, registrable_domain(host), Scope::domain);
-  beliefs_.acquitted(host, own && own->probes == 0, Clock::now());
-  note(host, Way::direct, Signal::none, "works again");
 }
 
 }  // namespace surang::client

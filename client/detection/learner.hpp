@@ -12,6 +12,7 @@
 #include "client/detection/belief.hpp"
 #include "client/detection/judge.hpp"
 #include "client/detection/network_id.hpp"
+#include "client/detection/service_groups.hpp"
 #include "client/detection/verdict_store.hpp"
 
 namespace surang::client {
@@ -21,8 +22,9 @@ UnixSeconds unix_now();
 class Learner {
  public:
   /// `store` must outlive it.
+  /// `services` may be null.
   Learner(VerdictStore& store, std::chrono::seconds first_expiry,
-          std::function<const NetworkIdentity*()> network);
+          std::function<const NetworkIdentity*()> network, std::shared_ptr<const ServiceGroups> services);
 
   /// The network now; forgets its health when it changed.
   const std::string& network();
@@ -32,7 +34,9 @@ class Learner {
   /// The least round trip of a direct connection on this network; zero while there was none.
   Clock::duration least_rtt() const { return least_rtt_; }
 
-  /// The verdict that holds for `host` now: its own, or its domain's. Marks it used.
+  /// The verdict that holds for `host` now: its service's, its own, or its domain's.
+  std::optional<Verdict> known(const std::string& host);
+  /// The same, and marks it used.
   std::optional<Verdict> verdict(const std::string& host);
   bool dead_address(const asio::ip::address& address);
 
@@ -76,10 +80,15 @@ class Learner {
  private:
   void note(const std::string& host, Way way, Signal signal, std::string detail);
   void widen(const Verdict& verdict);
+  /// Hosts of a service that hold verdicts by the tunnel.
+  std::vector<Verdict> members(const std::string& service);
+  /// The verdict of the service that `host` belongs to follows those of its hosts.
+  void regroup(const std::string& host);
 
   VerdictStore& store_;
   std::chrono::seconds first_expiry_;
   std::function<const NetworkIdentity*()> read_network_;
+  std::shared_ptr<const ServiceGroups> services_;
   std::string network_, provisional_;
   NetworkHealth health_;
   BeliefBook beliefs_;

@@ -22,7 +22,8 @@ std::string request_for(const config::CaptiveProbe& probe) {
 }
 
 asio::awaitable<Result<PortalAnswer>> ask(Names* names, Connector* connector,
-                                          std::shared_ptr<const BlockPages> known, config::CaptiveProbe probe) {
+                                          std::shared_ptr<const BlockPages> known,
+                                          config::CaptiveProbe probe) {
   std::vector<asio::ip::address> addresses;
   if (const auto literal = address_literal(probe.host)) {
     addresses.push_back(*literal);

@@ -8,7 +8,8 @@
 
 namespace surang::client {
 
-/// `names` and `connector` must stay until it has ended; `known` block pages are no portals. PortalAnswer::nothing when no answer comes in time.
+/// `names` and `connector` must stay until it has ended; `known` block pages are no portals.
+/// PortalAnswer::nothing when no answer comes in time.
 asio::awaitable<PortalAnswer> ask_portal_probe(Names* names, Connector* connector,
                                                std::shared_ptr<const BlockPages> known,
                                                config::CaptiveProbe probe);

@@ -142,7 +142,7 @@ asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools to
     auto room = options.at_once - std::min(options.at_once, busy->size());
     for (const auto& v : learner.store().to_probe(learner.network(), now)) {
       if (room == 0) break;
-      if (busy->contains(v.subject)) continue;
+      if (busy->contains(v.subject) || (options.spared && options.spared(v.subject))) continue;
       busy->insert(v.subject);
       --room;
       auto task = retest(executor, tools, limits, learner, options.tls_context, v);

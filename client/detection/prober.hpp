@@ -14,6 +14,8 @@ namespace surang::client {
 struct ProberOptions {
   Clock::duration tick = std::chrono::seconds(2);  ///< how often what is due is looked for
   std::size_t at_once = 4;                         ///< retests side by side, over all hosts
+  /// Hosts that are never asked by a flight of our own; may be empty.
+  std::function<bool(const std::string& host)> spared;
   /// Runs a retest beside the prober. It holds what it was given here until it has unwound.
   std::function<void(asio::awaitable<void>)> spawn;
   /// Made when the first verdict of a kind that only a certificate can clear is retested.

@@ -15,12 +15,12 @@ using UnixSeconds = std::int64_t;
 /// Which addresses were tried. Blocks by name (TLS, HTTP, DNS) hold for both families.
 enum class Family : std::uint8_t { any = 0, v4 = 4, v6 = 6 };
 
-enum class Scope : std::uint8_t { host = 0, domain = 1, address = 2 };
+enum class Scope : std::uint8_t { host = 0, domain = 1, address = 2, service = 3 };
 
 /// "`subject` does not work directly on `network`; go by `way` until `expires`."
 struct Verdict {
   std::string network;  ///< network_id
-  std::string subject;  ///< a host, a registrable domain (and all below it), or an address
+  std::string subject;  ///< a host, a registrable domain (and all below it), an address, or a service
   Scope scope = Scope::host;
   Family family = Family::any;
   Way way = Way::tunnel;

@@ -95,6 +95,12 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   std::optional<Concluding> mark(std::in_place, self, host);
   int times = 1;
+  if (is_sensitive(host)) {  // what the browser met is all there is
+    const bool failed = pending ? co_await race->wait_for_failure(failing) : true;
+    if (failed && failing->view.signal != Signal::tls_certificate)
+      learner.conclude(host, port, *failing, winner.get(), network, kMostLooks);
+    co_return;
+  }
   if (pending || !(is_proof(failing->view.signal) || learner.nearly_sure(host, failing->view.signal))) {
     if (!co_await fails_again(race, failing, host)) co_return;
     ++times;
@@ -262,6 +268,7 @@ asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
 }
 
 void RouterCore::contrast_later(Endpoint to, std::string host) {
+  if (is_sensitive(host)) return;
   const bool other_ways = tunnel || options.evasion;
   if (!other_ways || contrasting.size() >= kMostContrasts || contrasting.contains(host)) return;
   const auto now = Clock::now();

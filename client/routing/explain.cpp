@@ -1,5 +1,6 @@
 // why, check and convictions: what Router believes and what it sees, in words.
 #include <algorithm>
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <ctime>
@@ -27,10 +28,15 @@ std::string ago(UnixSeconds seconds) {
   return past ? text + " ago" : "in " + text;
 }
 
+std::string_view scope_word(Scope scope) {
+  constexpr std::array<std::string_view, 4> kWords{"host", "domain", "address", "service"};
+  return kWords[static_cast<std::size_t>(scope)];
+}
+
 json::object to_json(const Verdict& v) {
   json::object o;
   o["subject"] = v.subject;
-  o["scope"] = v.scope == Scope::host ? "host" : v.scope == Scope::domain ? "domain" : "address";
+  o["scope"] = scope_word(v.scope);
   o["family"] = v.family == Family::any ? "any" : v.family == Family::v4 ? "ipv4" : "ipv6";
   o["way"] = to_string(v.way);
   o["signal"] = to_string(v.signal);
@@ -77,6 +83,21 @@ std::string_view what_worked(Way way) {
   return "";
 }
 
+std::string belongs_to(const Verdict& v) {
+  if (v.scope == Scope::domain) return " Other names of " + v.subject + " are blocked too.";
+  if (v.scope == Scope::service) return " It belongs to " + v.subject + ", which goes one way as a whole.";
+  return {};
+}
+
+// When what is believed may change.
+std::string next_look(const Verdict& v, bool sensitive, UnixSeconds now) {
+  const auto end = "this ends " + ago(now - v.expires);
+  if (sensitive) return end + ", and nobody asks for it meanwhile.";
+  const auto probe = std::max(v.probe, now + 1);
+  if (v.scope != Scope::host || probe >= v.expires) return end + ".";
+  return "while it is in use, the direct way is tried again " + ago(now - probe) + "; otherwise " + end + ".";
+}
+
 struct Tried {
   bool works = false, more_addresses = false;
   Signal signal = Signal::none;
@@ -99,11 +120,8 @@ json::object Router::why(std::string host) {
   std::string text;
   const auto* rule = core.rules.match(host);
   const auto made = Endpoint::make(host, 443);
-  auto verdict = core.learner.store().find(network, host, Scope::host);
-  if (!verdict || verdict->expires <= now)
-    if (auto wide = core.learner.store().find(network, registrable_domain(host), Scope::domain);
-        wide && wide->expires > now)
-      verdict = wide;
+  auto verdict = core.learner.known(host);
+  if (!verdict) verdict = core.learner.store().find(network, host, Scope::host);  // what was believed
   Way way = Way::direct;
   if (rule) {
     using config::RuleAction;
@@ -122,13 +140,10 @@ json::object Router::why(std::string host) {
     way = verdict->way;
     if (way == Way::tunnel && !core.tunnel) way = Way::direct;
     for (auto& [key, value] : to_json(*verdict)) o[key] = value;
-    text =
-        host + " is blocked on this network: " + std::string(describe(verdict->signal)) + ", while " +
-        std::string(what_worked(verdict->way)) + " worked at the same time (" + ago(now - verdict->since) +
-        ")." +
-        (verdict->scope == Scope::domain ? " Other names of " + verdict->subject + " are blocked too." : "") +
-        " It " + std::string(how(way)) + "; the direct way is tried again " + ago(now - verdict->expires) +
-        ".";
+    text = host + " is blocked on this network: " + std::string(describe(verdict->signal)) + ", while " +
+           std::string(what_worked(verdict->way)) + " worked at the same time (" + ago(now - verdict->since) +
+           ")." + belongs_to(*verdict) + " It " + std::string(how(way)) + "; " +
+           next_look(*verdict, core.is_sensitive(host), now);
   } else if (core.learner.leaning(host) || core.concluding.contains(host)) {
     const auto worked = core.evasion_memory.of(host).value_or(Way::tunnel);
     way = cuts_hello(worked) ? worked : core.tunnel ? Way::tunnel : Way::direct;

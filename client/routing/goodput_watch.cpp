@@ -81,6 +81,7 @@ void RouterCore::look_into(const Suspicion& suspicion) {
 bool RouterCore::may_prove(const std::string& host) {
   const auto now = Clock::now();
   std::erase_if(proved, [&](const auto& entry) { return now - entry.second > kProofPause; });
+  if (is_sensitive(host)) return false;
   return proving.size() < kMostProofs && !proving.contains(host) && !proved.contains(host);
 }
 

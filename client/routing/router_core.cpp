@@ -26,7 +26,7 @@ RouterCore::RouterCore(asio::any_io_executor e, const config::ClientOptions& o, 
       sensitive(o.sensitive),
       services(std::make_shared<const ServiceGroups>(o.services)),
       block_pages(std::make_shared<const BlockPages>(o.block_pages)),
-      learner(store, o.first_expiry, parts.network),
+      learner(store, o.first_expiry, parts.network, services),
       portal(o.captive_probe.has_value()),
       background(e) {}
 
@@ -43,7 +43,7 @@ AttemptTools RouterCore::tools() {
   t.connector = parts.connector.get();
   t.tunnel = tunnel;
   t.control = tunnel ? parts.control : nullptr;
-  t.proven = [this](const std::string& host) { return learner.proven(host); };
+  t.proven = [this](const std::string& host) { return learner.proven(host) || is_sensitive(host); };
   t.prove = [this](const std::string& host) {
     learner.prove(host);
     site_reached(host);
@@ -249,6 +249,7 @@ asio::awaitable<void> RouterCore::holding([[maybe_unused]] std::shared_ptr<Route
 asio::awaitable<void> RouterCore::probing(std::shared_ptr<RouterCore> self) {
   ProberOptions prober;
   prober.tick = std::clamp<Clock::duration>(self->options.first_expiry / 20, 200ms, 2s);
+  prober.spared = [core = self.get()](const std::string& host) { return core->is_sensitive(host); };
   prober.tls_context = [core = self.get()] { return core->tls_context(); };
   // A retest may outlast the prober by a moment; it holds what it uses.
   prober.spawn = [core = self.get()](asio::awaitable<void> task) {

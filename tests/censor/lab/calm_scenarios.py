@@ -4,6 +4,7 @@ import statistics
 import threading
 import time
 
+from .processes import wait_until
 from .sites import address4, address6
 from .surang import HTTP, SOCKS, Client, Traffic
 from .block_scenarios import both, loads
@@ -198,8 +199,9 @@ for kind, rules in PLAIN_POST_BLOCKS:
     def plain_post(lab, rules=rules):
         for rule in rules:
             lab.a.add(rule)
-        with Client(lab):
+        with Client(lab) as client:
             needed = posts_until_it_works(lab, 4)
+            wait_until(client.convictions, 8, "convicted")  # until then looks of our own go directly, too
             traffic = Traffic(lab)
             again = posts_until_it_works(lab, 1)
             expect(again == 1 and traffic.tunnel("post.example") and not traffic.direct("post.example"),

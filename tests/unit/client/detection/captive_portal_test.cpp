@@ -54,7 +54,8 @@ TEST_CASE("an empty 204 is clean, a page or a redirect is a portal, all else say
                            "Safely!</title></head><body>This "
                            "website is not accessible.</body></html>"})
     CHECK_MESSAGE(judged(text) == Answer::nothing, text);
-  CHECK(judge_portal_answer(known(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nWel", false) == Answer::need_more);
+  CHECK(judge_portal_answer(known(), "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nWel", false) ==
+        Answer::need_more);
   const std::string endless = "HTTP/1.1 200 OK\r\nX: " + std::string(kMaxPortalAnswer, 'a');
   CHECK(judge_portal_answer(known(), endless, false) == Answer::nothing);
 }
