@@ -7,13 +7,13 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
 
+#include "client/detection/certificate_look.hpp"
 #include "client/detection/head_start.hpp"
 #include "client/detection/page_contrast.hpp"
 #include "client/detection/site_scope.hpp"
 #include "client/evasion/choice.hpp"
 #include "client/evasion/evading_stream.hpp"
 #include "transports/core/timeout.hpp"
-#include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
 namespace {
@@ -41,31 +41,6 @@ Signal connect_signal(const std::vector<ConnectAttempt>& connects, error_code er
     if (c.result && signal != Signal::no_network && signal != Signal::other) return signal;
   }
   return connect_failure(error, took);
-}
-
-// A TLS connection of our own to the addresses that the browser's goes to, at the same time: its certificate
-// comes with the same flight as the browser's ServerHello. A ServerHello proves that somebody speaks TLS
-// there, a certificate who.
-struct CertificateLook {
-  explicit CertificateLook(asio::any_io_executor e) : news(e, asio::steady_timer::time_point::max()) {}
-  asio::steady_timer news;
-  std::optional<error_code> result;  // empty error: it verified
-};
-
-asio::awaitable<void> look_at_certificate(Connector* connector, std::vector<address> addresses, Endpoint to,
-                                          std::shared_ptr<SSL_CTX> context,
-                                          std::shared_ptr<CertificateLook> look) {
-  auto opened = co_await connector->connect(std::move(addresses), to.port(), nullptr);
-  error_code result;
-  if (opened) {
-    std::vector<std::string> alpn{"h2", "http/1.1"};
-    const auto secured = co_await tls::connect_verified(std::move(*opened), context, to.host(), alpn);
-    if (!secured) result = secured.error();
-  } else {
-    result = opened.error();
-  }
-  look->result = result;
-  look->news.cancel();
 }
 
 class Runner {
@@ -141,7 +116,9 @@ class Runner {
     const bool wanted = order_.beside && order_.judge_answer &&
                         order_.flight->kind == FirstFlight::Kind::tls &&
                         order_.flight->host == order_.to.host();
-    if (!wanted || !tools_.proven || !tools_.tls_context || tools_.proven(order_.to.host())) return;
+    if (!wanted || !tools_.proven || !tools_.tls_context ||
+        tools_.proven(order_.to.host(), addresses.front()))
+      return;
     look_ = std::make_shared<CertificateLook>(executor_);
     order_.beside(look_at_certificate(tools_.connector, addresses, order_.to, tools_.tls_context(), look_));
   }
@@ -160,7 +137,7 @@ class Runner {
         throw boost::system::system_error(asio::error::operation_aborted);
     }
     if (look_->result && !*look_->result) {
-      tools_.prove(order_.to.host());
+      if (!a_->addresses.empty()) tools_.prove(order_.to.host(), a_->addresses.front());
       for (const auto& a : a_->addresses) tools_.names->confirmed(a);
     }
     co_return look_->result;

@@ -54,8 +54,8 @@ struct AttemptTools {
   std::function<bool(const asio::ip::address&)> dead_address;
   /// For the look at a certificate beside the browser's own connection (all may be empty: no looks): whether
   /// the site behind a name has been seen to be itself here, the note that it has, and what verifies.
-  std::function<bool(const std::string& host)> proven;
-  std::function<void(const std::string& host)> prove;
+  std::function<bool(const std::string& host, const asio::ip::address&)> proven;
+  std::function<void(const std::string& host, const asio::ip::address&)> prove;
   std::function<std::shared_ptr<SSL_CTX>()> tls_context;
   std::shared_ptr<const BlockPages> block_pages;  ///< null: none are known
   std::shared_ptr<const ServiceGroups> services;  ///< the same

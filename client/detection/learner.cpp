@@ -80,9 +80,13 @@ bool Learner::leaning(const std::string& host) {
   return false;
 }
 
-void Learner::prove(const std::string& host) {
+bool Learner::proven(const std::string& host, const asio::ip::address& address) const {
+  return proven_.contains({host, {}}) || proven_.contains({host, address});
+}
+
+void Learner::prove(const std::string& host, std::optional<asio::ip::address> address) {
   if (proven_.size() > 10'000) proven_.clear();
-  proven_.insert(host);
+  proven_.emplace(host, address);
 }
 
 void Learner::note(const std::string& host, Way way, Signal signal, std::string detail) {

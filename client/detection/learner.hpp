@@ -46,8 +46,9 @@ class Learner {
   bool leaning(const std::string& host);
 
   /// The site behind a name has shown its certificate on this network, or shows one like that everywhere.
-  bool proven(const std::string& host) const { return proven_.contains(host); }
-  void prove(const std::string& host);
+  /// With an address: there. Without: wherever its name leads.
+  bool proven(const std::string& host, const asio::ip::address& address) const;
+  void prove(const std::string& host, std::optional<asio::ip::address> address = {});
 
   /// What one attempt says of the network; one that is pending when its silence has been ruled on.
   void saw(const std::string& host, const Attempt& attempt);
@@ -94,7 +95,7 @@ class Learner {
   BeliefBook beliefs_;
   Clock::duration least_rtt_{};
   std::map<std::string, Clock::time_point> leaning_;
-  std::set<std::string> proven_;
+  std::set<std::pair<std::string, std::optional<asio::ip::address>>> proven_;
 };
 
 }  // namespace surang::client

@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "client/detection/head_start.hpp"
+#include "client/detection/site_scope.hpp"
 #include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
@@ -12,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Clock::duration kHedgeSuspicious = 100ms;
+constexpr std::size_t kMostTriedInOutage = 64;
 constexpr Clock::duration kDialApart = 2500ms, kMostDialApart = 6s, kOutageLook = 300ms;
 
 }  // namespace
@@ -43,9 +45,11 @@ AttemptTools RouterCore::tools() {
   t.connector = parts.connector.get();
   t.tunnel = tunnel;
   t.control = tunnel ? parts.control : nullptr;
-  t.proven = [this](const std::string& host) { return learner.proven(host) || is_sensitive(host); };
-  t.prove = [this](const std::string& host) {
-    learner.prove(host);
+  t.proven = [this](const std::string& host, const asio::ip::address& address) {
+    return learner.proven(host, address) || is_sensitive(host);
+  };
+  t.prove = [this](const std::string& host, const asio::ip::address& address) {
+    learner.prove(host, address);
     site_reached(host);
   };
   t.tls_context = [this] { return tls_context(); };
@@ -91,9 +95,16 @@ bool RouterCore::may_dial_extra() {
   return true;
 }
 
-asio::awaitable<bool> RouterCore::through_outage() {
+asio::awaitable<bool> RouterCore::through_outage(std::string domain) {
   const auto self = shared_from_this();
   const auto until = Clock::now() + options.total_budget;
+  // Some dead sites look like an outage: one of another owner than those tried tells.
+  const auto now = Clock::now();
+  const auto began = now - learner.health().outage_for(now);
+  if (began - outage_began > 1s) tried_in_outage.clear();
+  outage_began = began;
+  if (tried_in_outage.size() < kMostTriedInOutage && tried_in_outage.insert(std::move(domain)).second)
+    co_return true;
   asio::steady_timer timer(executor);
   while (!may_dial_extra()) {
     if (Clock::now() >= until) co_return false;
@@ -178,16 +189,17 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
   if (!f.local && !f.captive && !begun && learner.health().outage(Clock::now())) {
     const auto before = names_network;
-    const bool turn = co_await through_outage();
+    const bool turn = co_await through_outage(registrable_domain(host));
     if (!turn) co_return make_error_code(Errc::timed_out);
     follow_network();
     if (names_network != before) {  // another plan may hold there
       auto again = open(std::move(to), std::move(first), std::move(begun), afresh);
       co_return co_await std::move(again);
     }
-    // One that asks whether anything works asks no providers of encrypted DNS.
-    std::erase_if(plan, [](const auto& p) { return p.way == Way::direct_encrypted_dns; });
-    if (plan.empty()) co_return make_error_code(Errc::timed_out);
+    // One that asks whether anything works does not ask everybody: its likeliest way, and the tunnel.
+    std::erase_if(plan, [likeliest = plan.front().way](const auto& p) {
+      return p.way != likeliest && p.way != Way::tunnel;
+    });
   }
   const bool learns = !f.local && !f.rule;
   auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address

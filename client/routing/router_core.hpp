@@ -103,8 +103,9 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> contrasting;                    // hosts with a probe under way
   std::map<std::string, Clock::time_point> contrasted;  // and when the last one began
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
-  Clock::time_point last_dial_in_outage{};
-  std::string names_network;  ///< that the names were asked on
+  Clock::time_point last_dial_in_outage{}, outage_began{};
+  std::set<std::string> tried_in_outage;  // registrable domains
+  std::string names_network;              ///< that the names were asked on
   CaptivePortal portal;
   std::function<void()> network_changed;    ///< after a change and after a sleep; may be empty
   std::shared_ptr<GoodputMonitor> goodput;  ///< null until there is something to watch
@@ -151,7 +152,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   bool may_dial_extra();
   /// In an outage, waits until it is over or this connection's turn has come to try; false: not within the
   /// budget.
-  asio::awaitable<bool> through_outage();
+  asio::awaitable<bool> through_outage(std::string domain);
   void arrive(bool slept);
   void settle_portal(bool was_captive);
   void site_reached(const std::string& host);
