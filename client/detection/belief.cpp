@@ -8,13 +8,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A test ends in error once in about e^10 times; a site that never failed before needs two failures for that.
-constexpr double kSure = 10, kAtMost = 14;
+// A test ends in error once in about e^12 times; a site that never failed before needs three failures for that.
+constexpr double kSure = 12, kAtMost = 16;
 // A block lets hardly anything through.
 constexpr double kFailsWhenBlocked = 0.97;
 // A success while the site fails by chance as seldom as most do.
 constexpr double kLeast = 0.3;
-constexpr double kAfterwards = 7, kAfterDoubt = 4, kSuspicious = 3;
+constexpr double kAfterwards = 8, kAfterDoubt = 4, kSuspicious = 3;
 constexpr std::size_t kMostHosts = 4096;
 
 double halves(Clock::duration passed, Clock::duration half_life) {

@@ -210,7 +210,7 @@ def broken_ipv6(lab):
     lab.a.add(f"ip-drop {SITES6}")
     with Client(lab) as client:
         taught = visits(["open.example", "calm.example"])
-        expect(min(taught) > usual + 0.2, f"IPv6 was not missed: {taught}")
+        expect(taught[0] > usual + 0.2, f"IPv6 was not missed: {taught}")  # what is asked of the network teaches, too
         later = visits(["fresh.example", "freeze.example", "post.example", "late.example"])
         expect(max(later) < usual + 0.05, f"later visits took {[f'{t * 1000:.0f}' for t in later]} ms, the usual is "
                                           f"{usual * 1000:.0f}")

@@ -33,7 +33,7 @@ TEST_CASE("a proof convicts at once, chance needs as many failures as it is like
     book.worked("flaky.example", t);
     if (i % 4 == 0) book.failed_by_chance("flaky.example", Signal::tls_rst, t);
   }
-  CHECK(needed(book, "flaky.example", Signal::tls_rst, t) > 5);
+  CHECK(needed(book, "flaky.example", Signal::tls_rst, t) > 6);
 }
 
 TEST_CASE("what failed on a lossy network is no block, and says nothing of resets") {
