@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "client/bridges/bridge_trouble.hpp"
 #include "client/bridges/lane.hpp"
 #include "client/bridges/way_out.hpp"
 #include "transports/core/task_group.hpp"
@@ -38,14 +39,6 @@ struct Race {
 };
 
 }  // namespace
-
-std::string bridge_trouble(const error_code& why) {
-  // A bridge shows its cover site to whoever it does not know; that is all there is to see.
-  if (why == Errc::certificate || why == Errc::proof_refused)
-    return "does not accept the link: it may be withdrawn or expired, or this computer's clock is wrong";
-  if (why == Errc::timed_out) return "does not answer: silence";
-  return "does not answer: " + why.message();
-}
 
 struct BridgePool::State {
   using Self = std::shared_ptr<State>;

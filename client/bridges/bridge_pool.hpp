@@ -36,9 +36,6 @@ struct LaneStatus {
   tunnel::TunnelStatus tunnel;
 };
 
-/// Why a bridge could not be used, as the end of a sentence about it, for a person.
-std::string bridge_trouble(const error_code& why);
-
 class BridgePool : public Dialer, public tunnel::Control {
  public:
   using Factory = std::function<Result<std::unique_ptr<TransportDialer>>(

@@ -1,5 +1,5 @@
-// From which addresses this computer speaks to the world: others than before mean that sessions made before are
-// left behind. The bridge pool asks it.
+// From which addresses this computer speaks to the world: others than before mean that sessions made before
+// are left behind. The bridge pool asks it.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "client/bridges/bridge_trouble.hpp"
 #include "config/client_config.hpp"
 
 namespace surang::client {
