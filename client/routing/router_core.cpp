@@ -237,7 +237,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   opened.way = to_string(winner->view.way);
   if (learns && winner->view.way != Way::tunnel && !flight->replayable)
     opened.watch = watch_unjudged(to, host, *opened.stream, flight->kind, winner->view.rtt);
-  else if (learns && winner->view.way != Way::tunnel && tunnel)
+  else if (learns && winner->view.way != Way::tunnel && tunnel && !is_sensitive(host))
     opened.stream = watch_goodput(std::move(opened.stream), winner->view.way, to, host, *flight,
                                   opened.first_answer, winner->view.rtt);
   co_return std::move(opened);
