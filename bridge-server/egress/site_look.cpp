@@ -82,7 +82,7 @@ void summarise(Parser& parser, ReachAnswer::Http& into) {
 
 std::string location_host(std::string_view location) {
   const auto slashes = location.find("//");
-  if (slashes == location.npos || slashes > 6) return {};
+  if (slashes > std::string_view("https:").size()) return {};  // or there are none
   auto scheme = std::string(location.substr(0, slashes));
   std::ranges::transform(scheme, scheme.begin(), lower);
   if (!scheme.empty() && scheme != "http:" && scheme != "https:") return {};

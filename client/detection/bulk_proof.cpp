@@ -169,14 +169,16 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
                        Clock::now());
   auto watched = std::make_unique<WatchedStream>(std::move(winner->stream), start, way, to, host, dog);
   dog->guard(*watched);
-  StreamPtr stream = std::move(watched);
+  StreamPtr stream;
   if (tls) {
     std::vector<std::string> alpn{"http/1.1"};
-    auto secured = co_await tls::connect_verified(std::move(stream), context, host, alpn);
+    auto secured = co_await tls::connect_verified(std::move(watched), context, host, alpn);
     if (secured)
       stream = std::move(*secured);
     else
       result.error = secured.error();
+  } else {
+    stream = std::move(watched);
   }
   if (!result.error) {
     Asking asking(*stream, *dog, host, tls);

@@ -23,8 +23,6 @@ ControlWord without_answer(const DirectSide& here, const error_code& why) {
 
 ControlWord of_certificate(const DirectSide& here, const ReachAnswer& there) {
   if (!there.tls || there.tls->result != Reached::done) return ControlWord::says_nothing;
-  // One and the same, and only the ideas of what is good differ.
-  if (here.key && *here.key == there.tls->key) return ControlWord::open;
   // Bad there as well: the site's own, or a bridge without roots.
   if (!there.tls->verified) return ControlWord::says_nothing;
   return contradicts(here.addresses, there.addresses) ? ControlWord::addresses_differ

@@ -32,9 +32,8 @@ struct DirectSide {
   std::vector<boost::asio::ip::address>
       addresses;                    ///< that the network's name server gave; none for a literal
   std::optional<bool> certificate;  ///< whether the one shown here verified; nothing when none was looked at
-  std::optional<tunnel::Sha256> key;  ///< of that one, where it is known (ReachTls::key)
-  std::string redirect;               ///< for http_redirect: the registrable domain that it leads to
-  bool network_alive = false;         ///< something answered on this network lately
+  std::string redirect;             ///< for http_redirect: the registrable domain that it leads to
+  bool network_alive = false;       ///< something answered on this network lately
 };
 
 ControlWord judge_control(const BlockPages& known, const DirectSide& here,

@@ -23,8 +23,8 @@ bool stands(const Stream& stream) {
 }  // namespace
 
 struct HeadStart::State {
-  State(std::shared_ptr<void> o, const AttemptTools& t, Endpoint endpoint, std::string id)
-      : owner(std::move(o)), tools(t), to(std::move(endpoint)), network(std::move(id)) {}
+  State(std::shared_ptr<void> o, const AttemptTools& t, Endpoint endpoint, Stay s)
+      : owner(std::move(o)), tools(t), to(std::move(endpoint)), stay(s) {}
 
   // Wakes who waits, however the task ends.
   struct Running {
@@ -40,7 +40,7 @@ struct HeadStart::State {
   const std::shared_ptr<void> owner;
   const AttemptTools tools;
   const Endpoint to;
-  const std::string network;
+  const Stay stay;
   std::optional<TaskGroup::Task> task;
   bool ended = false;
   std::vector<asio::ip::address> addresses;  // none before they are known
@@ -50,8 +50,8 @@ struct HeadStart::State {
 };
 
 HeadStart::HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to,
-                     std::string network)
-    : state_(std::make_shared<State>(std::move(owner), tools, std::move(to), std::move(network))) {
+                     Stay stay)
+    : state_(std::make_shared<State>(std::move(owner), tools, std::move(to), stay)) {
   tasks.spawn([this](TaskGroup::Task task) { return run(state_, task); });
 }
 
@@ -59,8 +59,8 @@ HeadStart::~HeadStart() {
   if (state_->task) state_->task->cancel();
 }
 
-const std::string& HeadStart::network() const noexcept {
-  return state_->network;
+Stay HeadStart::stay() const noexcept {
+  return state_->stay;
 }
 
 asio::awaitable<void> HeadStart::run(std::shared_ptr<State> state, TaskGroup::Task task) {

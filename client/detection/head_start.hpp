@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "client/detection/network_id.hpp"
 #include "client/dns/names.hpp"
 #include "transports/core/endpoint.hpp"
 #include "transports/core/stream.hpp"
@@ -17,10 +18,9 @@ struct AttemptTools;
 
 class HeadStart {
  public:
-  /// Looks up the name in `to` and connects, as a task of `tasks`, on `network` (its id). `owner` holds what
-  /// `tools` points at.
-  HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to,
-            std::string network);
+  /// Looks up the name in `to` and connects, as a task of `tasks`, during `stay`. `owner` holds what `tools`
+  /// points at.
+  HeadStart(TaskGroup& tasks, std::shared_ptr<void> owner, const AttemptTools& tools, Endpoint to, Stay stay);
   /// Ends it, and the connection if nobody took that.
   ~HeadStart();
   HeadStart(const HeadStart&) = delete;
@@ -36,7 +36,7 @@ class HeadStart {
   asio::awaitable<std::optional<Taken>> take(std::vector<asio::ip::address> addresses,
                                              std::vector<ConnectAttempt>& connects);
 
-  const std::string& network() const noexcept;
+  Stay stay() const noexcept;
 
  private:
   struct State;

@@ -46,16 +46,17 @@ const std::string& Learner::network() {
       leaning_.clear();
       proven_.clear();
       least_rtt_ = {};
+      ++stay_;
     }
     network_ = now.id;
-    provisional_ = now.provisional;
   }
   health_.link(now.link);
   return network_;
 }
 
-bool Learner::still_on(const std::string& network_then) {
-  return network() == network_then || (!provisional_.empty() && provisional_ == network_then);
+Stay Learner::stay() {
+  (void)network();
+  return stay_;
 }
 
 bool Learner::dead_address(const asio::ip::address& address) {
@@ -120,17 +121,17 @@ void Learner::saw(const std::string& host, const Attempt& attempt) {
 }
 
 Ruling Learner::conclude(const std::string& host, std::uint16_t port, const Attempt& direct,
-                         const Attempt* other, const std::string& network_then, int times) {
+                         const Attempt* other, Stay then, int times, bool last) {
   const auto now = Clock::now();
   Contrast contrast;
   contrast.direct = direct.view.signal;
   contrast.other_worked = other && other->view.outcome == Outcome::validated;
   if (other) contrast.other = other->view.way;
-  contrast.same_network = still_on(network_then);
+  contrast.same_network = still_on(then);
   contrast.network_alive = health_.alive(now);
   contrast.network_suspect = health_.suspect(now);
   auto ruling = rule_on(contrast);
-  if (ruling == Ruling::convict && !beliefs_.failed(host, contrast.direct, times, now))
+  if (ruling == Ruling::convict && !beliefs_.failed(host, contrast.direct, times, now) && !last)
     ruling = Ruling::not_sure;
   if (ruling == Ruling::no_contrast && contrast.network_alive && !contrast.network_suspect)
     beliefs_.failed_by_chance(host, contrast.direct, now);

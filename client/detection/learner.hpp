@@ -28,14 +28,18 @@ class Learner {
 
   /// The network now; forgets its health when it changed.
   const std::string& network();
-  /// Whether what was begun on `network_then` is still on the same one.
-  bool still_on(const std::string& network_then);
+  /// Which stay on a network this is: another one after each move, to one known before, too.
+  Stay stay();
+  /// Whether there was no move since.
+  bool still_on(Stay then) { return stay() == then; }
   NetworkHealth& health() { return health_; }
   /// The least round trip of a direct connection on this network; zero while there was none.
   Clock::duration least_rtt() const { return least_rtt_; }
 
   /// The verdict that holds for `host` now: its service's, its own, or its domain's.
   std::optional<Verdict> known(const std::string& host);
+  /// Its own or its domain's, up to so many seconds after its end.
+  std::optional<Verdict> of_host(const std::string& host, UnixSeconds afterwards = 0);
   /// The same, and marks it used.
   std::optional<Verdict> verdict(const std::string& host);
   bool dead_address(const asio::ip::address& address);
@@ -53,9 +57,10 @@ class Learner {
   /// What one attempt says of the network; one that is pending when its silence has been ruled on.
   void saw(const std::string& host, const Attempt& attempt);
   /// Weighs `direct` (failed, doubtful or silent, `times` in a row) against `other` (null: nothing worked)
-  /// and convicts if it may and chance is out of the question.
+  /// and convicts if it may and chance is out of the question, or `last` says that there will be no other
+  /// look.
   Ruling conclude(const std::string& host, std::uint16_t port, const Attempt& direct, const Attempt* other,
-                  const std::string& network_then, int times = 1);
+                  Stay then, int times = 1, bool last = false);
   /// It failed so and worked right afterwards.
   void failed_by_chance(const std::string& host, Signal signal);
   /// One such contrast more convicts.
@@ -90,7 +95,8 @@ class Learner {
   std::chrono::seconds first_expiry_;
   std::function<const NetworkIdentity*()> read_network_;
   std::shared_ptr<const ServiceGroups> services_;
-  std::string network_, provisional_;
+  std::string network_;
+  Stay stay_ = 0;
   NetworkHealth health_;
   BeliefBook beliefs_;
   Clock::duration least_rtt_{};

@@ -9,13 +9,18 @@
 namespace surang::client {
 
 std::optional<Verdict> Learner::known(const std::string& host) {
-  const auto& net = network();
-  const auto now = unix_now();
-  const auto holds = [&](const auto& v) { return v && v->expires > now; };
   // A service goes by the tunnel whole, even where another way served one of its hosts: a login keeps its
   // exit.
   if (const auto service = services_ ? services_->group_of(host) : std::nullopt)
-    if (auto whole = store_.find(net, *service, Scope::service); holds(whole)) return whole;
+    if (auto whole = store_.find(network(), *service, Scope::service); whole && whole->expires > unix_now())
+      return whole;
+  return of_host(host);
+}
+
+std::optional<Verdict> Learner::of_host(const std::string& host, UnixSeconds afterwards) {
+  const auto& net = network();
+  const auto now = unix_now();
+  const auto holds = [&](const auto& v) { return v && v->expires + afterwards > now; };
   auto found = store_.find(net, host, Scope::host);
   if (!holds(found)) found = store_.find(net, registrable_domain(host), Scope::domain);
   if (!holds(found)) return std::nullopt;

@@ -52,8 +52,8 @@ Drained drain(int fd) {
 }  // namespace
 
 struct NetworkChanges::State : std::enable_shared_from_this<State> {
-  State(asio::any_io_executor executor, std::function<void()> call)
-      : socket(std::move(executor)), changed(std::move(call)) {
+  State(const asio::any_io_executor& executor, std::function<void()> call)
+      : socket(executor), changed(std::move(call)) {
     if (const int fd = open_socket(); fd >= 0) socket.assign(fd);
   }
 

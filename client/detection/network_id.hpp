@@ -2,6 +2,7 @@
 // no addresses of the person's networks.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct NetworkIdentity {
   std::string provisional = {};
   unsigned sleeps = 0;  ///< how often the computer has slept: what was seen before may not hold
 };
+
+/// The time between two moves from network to network, numbered: back on one is another stay.
+using Stay = std::uint64_t;
 
 /// Pure. The order of the resolvers does not matter.
 std::string network_id_of(const NetworkFacts& facts);

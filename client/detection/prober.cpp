@@ -50,7 +50,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
   if (v.way == Way::tunnel && !tools.tunnel) co_return;  // there is nothing to compare with
   const Endpoint to(v.subject, v.port);
   const std::string host = v.subject;
-  const auto network = learner.network();
+  const auto stay = learner.stay();
   const auto flight = std::make_shared<const FirstFlight>(retest_flight(v));
   // The verdict may end while this is found out; no visit must pay for that.
   struct Lean {
@@ -78,7 +78,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     works = co_await carries_again(executor, tools, limits, v.signal, to, host, tls_context());
     if (!works) signal = v.signal;
   }
-  if (!learner.still_on(network)) co_return;
+  if (!learner.still_on(stay)) co_return;
   if (works) {
     learner.saw(host, *direct.attempt);
     spdlog::info("a site works directly again");
@@ -92,7 +92,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     way = Way::tunnel;
     other = co_await look_by(executor, tools, limits, way, to, flight);
   }
-  if (!learner.still_on(network)) co_return;
+  if (!learner.still_on(stay)) co_return;
   if (way == Way::tunnel && shows_its_own(v, direct.attempt->view, other.attempt->view)) {
     spdlog::info("a site works directly again");
     co_return learner.acquit(host);
@@ -106,7 +106,7 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     direct = co_await look_by(executor, tools, limits, Way::direct, to, flight);
     if (direct.works) co_return;
   }
-  if (!learner.still_on(network) || learner.health().suspect(Clock::now())) co_return;
+  if (!learner.still_on(stay) || learner.health().suspect(Clock::now())) co_return;
   learner.saw(host, *other.attempt);
   if (signal == Signal::none) signal = v.signal;
   if (way != v.way)

@@ -16,7 +16,6 @@ Race::Race(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits
       plan_(std::move(plan)),
       to_(std::move(to)),
       flight_(std::move(flight)),
-      changed_(std::make_shared<Wakeup>()),
       limit_(executor),
       group_(executor) {}
 
@@ -50,13 +49,12 @@ KnownOfHost Race::met() const {
 
 void Race::start(std::size_t index) {
   auto order = enter(index);
-  group_.spawn(
-      run_attempt(tools_, std::move(order), attempts_.back(), [changed = changed_] { changed->notify(); }));
+  group_.spawn(run_attempt(tools_, std::move(order), attempts_.back(), [this] { changed_.notify(); }));
 }
 
 asio::awaitable<void> Race::changed_or(Clock::time_point until) {
-  limit_.set(until, [this] { changed_->notify(); });
-  co_await changed_->wait(executor_);
+  limit_.set(until, [this] { changed_.notify(); });
+  co_await changed_.wait(executor_);
 }
 
 std::shared_ptr<Attempt> Race::begin() {

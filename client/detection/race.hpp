@@ -69,7 +69,7 @@ class Race {
   std::shared_ptr<const FirstFlight> flight_;
   std::vector<std::size_t> started_;
   std::vector<std::shared_ptr<Attempt>> attempts_;
-  std::shared_ptr<Wakeup> changed_;
+  Wakeup changed_;
   Alarm limit_;
   TaskGroup group_;
 };

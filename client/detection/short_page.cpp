@@ -55,7 +55,8 @@ std::optional<std::string> dechunked(std::string_view body) {
     const auto line_end = body.find("\r\n");
     if (line_end == body.npos) return std::nullopt;
     std::size_t size = 0;
-    const auto read = std::from_chars(body.data(), body.data() + line_end, size, 16);
+    const auto digits = body.substr(0, line_end);
+    const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), size, 16);
     if (read.ec != std::errc{} || size > kShortPage) return std::nullopt;
     body.remove_prefix(line_end + 2);
     if (size == 0) return body.find("\r\n") == body.npos ? std::nullopt : std::optional(std::move(whole));

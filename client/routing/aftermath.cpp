@@ -55,11 +55,11 @@ struct RouterCore::Concluding {
 };
 
 asio::awaitable<void> RouterCore::aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
-                                            std::string host, std::string network) {
+                                            std::string host, Stay stay) {
   const auto self = shared_from_this();
   if (!host.empty()) {
     try {
-      co_await conclude(race, winner, host, network);
+      co_await conclude(race, winner, host, stay);
     } catch (const boost::system::system_error& e) {
       if (e.code() != asio::error::operation_aborted) throw;
     }
@@ -70,7 +70,7 @@ asio::awaitable<void> RouterCore::aftermath(std::shared_ptr<Race> race, std::sha
 }
 
 asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
-                                           std::string host, std::string network) {
+                                           std::string host, Stay stay) {
   const auto self = shared_from_this();
   for (const auto& a : race->attempts()) learner.saw(host, *a);
   if (!race->flight().replayable) co_return;  // nothing was judged
@@ -84,13 +84,13 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     const bool down = winner ? false : co_await failed_elsewhere(race, host);
     const bool silent = pending ? co_await race->wait_for_failure(failing) : false;
     if (silent && !down) learner.saw(host, *failing);  // a dead site's silence is not the network's
-    learner.conclude(host, port, *failing, nullptr, network);
+    learner.conclude(host, port, *failing, nullptr, stay);
     co_return;
   }
   const auto known = learner.verdict(host);
   if (concluding.contains(host) || (known && (failing == direct || known->way == Way::tunnel))) co_return;
   if (winner == direct) {  // what went round a block is of no use any more, and the block is gone
-    if (known && learner.still_on(network)) learner.acquit(host);
+    if (known && learner.still_on(stay)) learner.acquit(host);
     co_return;
   }
   std::optional<Concluding> mark(std::in_place, self, host);
@@ -98,7 +98,7 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   if (is_sensitive(host)) {  // what the browser met is all there is
     const bool failed = pending ? co_await race->wait_for_failure(failing) : true;
     if (failed && failing->view.signal != Signal::tls_certificate)
-      learner.conclude(host, port, *failing, winner.get(), network, kMostLooks);
+      learner.conclude(host, port, *failing, winner.get(), stay, times, true);
     co_return;
   }
   if (pending || !(is_proof(failing->view.signal) || learner.nearly_sure(host, failing->view.signal))) {
@@ -116,7 +116,7 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
     const auto proof =
         co_await verified(executor, with, within, other->view.way, race->to(), host, tls_context());
     // A site with a bad certificate of its own shows it everywhere: it need not be looked at again.
-    if (!proof && proof.error() == Errc::certificate && learner.still_on(network)) learner.prove(host);
+    if (!proof && proof.error() == Errc::certificate && learner.still_on(stay)) learner.prove(host);
     if (!proof) co_return;
     const bool lie = other->view.way == Way::tunnel && failing == direct
                          ? co_await names_lie(race->to(), host, failing->addresses)
@@ -125,24 +125,24 @@ asio::awaitable<void> RouterCore::conclude(std::shared_ptr<Race> race, std::shar
   }
   // Encrypted DNS out of reach leaves the reason that it was asked for.
   if (!direct && known && is_dns(failing->view.signal)) failing->view.signal = known->signal;
-  auto ruling = learner.conclude(host, port, *failing, other.get(), network, times);
+  auto ruling = learner.conclude(host, port, *failing, other.get(), stay, times);
   Clock::duration pause = kFirstLookPause;
   for (int look = 2; ruling == Ruling::not_sure && look < kMostLooks; ++look, pause *= 2) {
     learner.lean(host, pause + kLeanOneLook);
-    ruling = co_await look_again(race, failing, other->view.way, pause, host, network);
+    ruling = co_await look_again(race, failing, other->view.way, pause, host, stay);
   }
   const auto now = Clock::now();
   const bool passes = learner.health().failing(now) || learner.health().held(now);
   if (ruling == Ruling::convict && failing->view.signal == Signal::tls_certificate) caught_impostor();
   if (ruling == Ruling::network_suspect && passes)
-    mark->goes_on_leaning = learn_later(race->to(), host, network);
+    mark->goes_on_leaning = learn_later(race->to(), host, stay);
   if (ruling != Ruling::convict || other->view.way != Way::tunnel) co_return;
   if (is_connect(failing->view.signal)) {
     if (direct) co_await blame_names(race->to(), host, direct->addresses);
     co_return;
   }
   mark.reset();  // a verdict stands: others need not lean on what may take its time
-  co_await seek_evasion(race, failing, host, network);
+  co_await seek_evasion(race, failing, host, stay);
 }
 
 asio::awaitable<bool> RouterCore::fails_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
@@ -182,7 +182,7 @@ asio::awaitable<bool> RouterCore::still_works(std::shared_ptr<Race> race, Way wa
 // After a while, by both ways: what comes in bursts is over by then.
 asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
                                                Way other_way, Clock::duration pause, std::string host,
-                                               std::string network) {
+                                               Stay stay) {
   const auto self = shared_from_this();
   asio::steady_timer timer(executor, pause);
   co_await timer.async_wait(asio::use_awaitable);
@@ -197,17 +197,17 @@ asio::awaitable<Ruling> RouterCore::look_again(std::shared_ptr<Race> race, std::
   learner.saw(host, *other.attempt);
   if (confirms_page(other.attempt->view, look.attempt->view)) co_return Ruling::not_failed;
   co_return learner.conclude(host, race->to().port(), *look.attempt,
-                             other.works ? other.attempt.get() : nullptr, network);
+                             other.works ? other.attempt.get() : nullptr, stay);
 }
 
-bool RouterCore::learn_later(Endpoint to, std::string host, std::string network) {
+bool RouterCore::learn_later(Endpoint to, std::string host, Stay stay) {
   const auto same = [&](const auto& s) { return s.host == host; };
   const bool there = std::any_of(suspected.begin(), suspected.end(), same);
   if (!there && suspected.size() >= kMostSuspected) return false;
   const auto turns = static_cast<int>(suspected.size());
   learner.lean(host, kSuspectOver + (turns + 2) * kSuspectPause);
   if (there) return true;
-  suspected.emplace_back(std::move(to), std::move(host), std::move(network));
+  suspected.emplace_back(std::move(to), std::move(host), stay);
   if (!retrying) background.spawn(retry_suspected());
   retrying = true;
   return true;
@@ -242,7 +242,7 @@ asio::awaitable<void> RouterCore::retry_suspected() {
   while (!suspected.empty()) {
     auto next = std::move(suspected.front());
     suspected.pop_front();
-    if (learner.still_on(next.network) && contrasting.insert(next.host).second)
+    if (learner.still_on(next.stay) && contrasting.insert(next.host).second)
       co_await contrast(next.to, next.host);
     timer.expires_after(kSuspectPause);
     co_await timer.async_wait(asio::use_awaitable);
@@ -256,14 +256,14 @@ asio::awaitable<void> RouterCore::blame_names(Endpoint to, std::string host,
                                               std::vector<asio::ip::address> tried) {
   const auto self = shared_from_this();
   if (to.address() || to.port() == 80 || !parts.names->has_encrypted()) co_return;
-  const auto network = learner.network();
+  const auto stay = learner.stay();
   const auto truth = co_await parts.names->encrypted(host);
   if (!truth || !contradicts(tried, *truth)) co_return;
   const auto with = tools();
   const auto within = limits();
   const auto proof =
       co_await verified(executor, with, within, Way::direct_encrypted_dns, to, host, tls_context());
-  if (!proof || !learner.still_on(network)) co_return;
+  if (!proof || !learner.still_on(stay)) co_return;
   learner.convict_host(host, to.port(), Way::direct_encrypted_dns, Signal::dns_differs, {});
 }
 

@@ -2,7 +2,6 @@
 // is tried behind the browser's back once the tunnel has served it.
 #include "client/detection/look.hpp"
 #include "client/detection/probe_flight.hpp"
-#include "client/detection/site_scope.hpp"
 #include "client/routing/router_core.hpp"
 
 namespace surang::client {
@@ -29,12 +28,8 @@ std::vector<Way> RouterCore::evasions(const Endpoint& to, const FirstFlight* fli
 
 KnownOfHost RouterCore::known_of(const std::string& host) {
   KnownOfHost known;
-  const auto& network = learner.network();
-  const auto now = unix_now();
-  auto verdict = learner.store().find(network, host, Scope::host);
-  if (!verdict || verdict->expires + kAfterwards <= now)
-    verdict = learner.store().find(network, registrable_domain(host), Scope::domain);
-  if (!verdict || verdict->expires + kAfterwards <= now) return known;
+  const auto verdict = learner.of_host(host, kAfterwards);
+  if (!verdict) return known;
   known.names_lie = is_dns(verdict->signal) || verdict->signal == Signal::tls_certificate;
   if (verdict->way == Way::direct_other_address)
     if (const auto address = address_literal(verdict->address)) known.failed.push_back(*address);
@@ -77,7 +72,7 @@ asio::awaitable<std::shared_ptr<Attempt>> RouterCore::preferred(std::shared_ptr<
 }
 
 asio::awaitable<void> RouterCore::seek_evasion(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
-                                               std::string host, std::string network) {
+                                               std::string host, Stay stay) {
   const auto self = shared_from_this();
   const auto& view = failing->view;
   const auto flight = std::make_shared<const FirstFlight>(
@@ -89,10 +84,10 @@ asio::awaitable<void> RouterCore::seek_evasion(std::shared_ptr<Race> race, std::
     const auto look = co_await look_by(executor, with, within, way, race->to(), flight);
     learner.saw(host, *look.attempt);
     const auto verdict = learner.verdict(host);
-    if (!verdict || !learner.still_on(network)) co_return;
+    if (!verdict || !learner.still_on(stay)) co_return;
     if (!look.works) continue;
     learner.prefer(host, race->to().port(), *failing, *look.attempt);
-    evasion_memory.worked(network, host, way);
+    evasion_memory.worked(learner.network(), host, way);
     co_return;
   }
 }

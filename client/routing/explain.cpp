@@ -264,14 +264,14 @@ asio::awaitable<json::object> Router::check(std::string host) {
     }
     here.network_alive |= core->learner.health().alive(Clock::now());
     const auto word = judge_control(*core->block_pages, here, there);
-    auto words = describe(there);
+    const auto words = describe(there);
     text += "\n  the bridge " + words + '\n' + std::string(describe(word));
     json::object bridge;
     if (there) {
       bridge["reaches"] = there->works();
       bridge["saw"] = json::parse(tunnel::to_text(*there));
     }
-    bridge["text"] = std::move(words);
+    bridge["text"] = words;
     o["bridge"] = std::move(bridge);
     o["means"] = to_string(word);
   }

@@ -122,7 +122,7 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
     std::string host;
     ~Done() { core->looked_into.erase(host); }
   } const done{self, s.host};
-  const auto network = learner.network();
+  const auto stay = learner.stay();
   bool alive = false;
   for (int n = 0; n < kLooks && !alive && goodput->still(s.stream); ++n) {
     if (n > 0) {
@@ -131,14 +131,14 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
     }
     if (may_dial_extra()) alive = co_await answers_otherwise(s.way, s.to, s.host);
   }
-  if (!alive || !learner.still_on(network) || !goodput->still(s.stream)) co_return goodput->clear(s.stream);
+  if (!alive || !learner.still_on(stay) || !goodput->still(s.stream)) co_return goodput->clear(s.stream);
   const bool known = tunnelled(s.host);
   if (!known) learner.lean(s.host, kLeanFor);
   goodput->cut_stalled(s.host);
   if (known || !may_prove(s.host)) co_return;
   const Proving mark(self, s.host);
   const auto direct = co_await prove(s.way, s.to, s.host);
-  if (!learner.still_on(network)) co_return;
+  if (!learner.still_on(stay)) co_return;
   if (direct.complete) {
     // As much as the browser's connection brought proves nothing for what comes behind that.
     if (direct.bytes > s.received) learner.stop_leaning(s.host);
@@ -147,7 +147,7 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
   const bool broke = direct.bytes > 0;  // a way that does not even open is judged elsewhere
   const auto other = co_await prove(Way::tunnel, s.to, s.host);
   if (broke && other.complete && other.bytes > direct.bytes)
-    convict_proved(s, at_bytes(direct.bytes), std::to_string(other.bytes) + " bytes", network);
+    convict_proved(s, at_bytes(direct.bytes), std::to_string(other.bytes) + " bytes", stay);
   else
     learner.stop_leaning(s.host);
 }
@@ -159,7 +159,7 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   if (known) co_return goodput->end_slow(s.host, s.crawls);
   if (proving.contains(s.host)) co_return;  // what is found holds for all connections to the host
   if (!may_prove(s.host)) co_return goodput->clear(s.stream);
-  const auto network = learner.network();
+  const auto stay = learner.stay();
   const Proving mark(self, s.host);
   learner.lean(s.host, kLeanFor);
   auto direct = co_await prove(s.way, s.to, s.host);
@@ -171,7 +171,7 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   if (slow) other = co_await prove(Way::tunnel, s.to, s.host);
   bool convicted = false;
   if (slow && other.complete && direct.rate * kShare < other.rate)
-    convicted = convict_proved(s, at_rate(direct.rate), at_rate(other.rate), network);
+    convicted = convict_proved(s, at_rate(direct.rate), at_rate(other.rate), stay);
   if (convicted) co_return goodput->end_slow(s.host, s.crawls);
   learner.stop_leaning(s.host);
   goodput->clear(s.stream);
@@ -181,21 +181,20 @@ asio::awaitable<void> RouterCore::look_into_certificate(Suspicion s) {
   const auto self = shared_from_this();
   co_await asio::post(executor, asio::use_awaitable);
   if (!may_prove(s.host)) co_return;
-  const auto network = learner.network();
+  const auto stay = learner.stay();
   const Proving mark(self, s.host);
   const auto with = tools();
   const auto within = limits();
   const auto context = tls_context();
   const auto direct = co_await verified(executor, with, within, s.way, s.to, s.host, context);
-  if (direct || direct.error() != Errc::certificate || !learner.still_on(network)) co_return;
+  if (direct || direct.error() != Errc::certificate || !learner.still_on(stay)) co_return;
   const auto other = co_await verified(executor, with, within, Way::tunnel, s.to, s.host, context);
   // A site with a bad certificate of its own shows it everywhere.
-  if (!other && other.error() == Errc::certificate && learner.still_on(network)) learner.prove(s.host);
-  if (other && convict_proved(s, "refused by the browser", "it verifies", network)) caught_impostor();
+  if (!other && other.error() == Errc::certificate && learner.still_on(stay)) learner.prove(s.host);
+  if (other && convict_proved(s, "refused by the browser", "it verifies", stay)) caught_impostor();
 }
 
-bool RouterCore::convict_proved(const Suspicion& s, std::string direct, std::string other,
-                                const std::string& network) {
+bool RouterCore::convict_proved(const Suspicion& s, std::string direct, std::string other, Stay stay) {
   const auto now = Clock::now();
   Attempt failed(s.way, s.since), worked(Way::tunnel, s.since);
   failed.ended = worked.ended = now;
@@ -205,7 +204,7 @@ bool RouterCore::convict_proved(const Suspicion& s, std::string direct, std::str
   worked.view.outcome = Outcome::validated;
   worked.view.detail = std::move(other);
   learner.saw(s.host, worked);
-  return learner.conclude(s.host, s.to.port(), failed, &worked, network) == Ruling::convict;
+  return learner.conclude(s.host, s.to.port(), failed, &worked, stay) == Ruling::convict;
 }
 
 }  // namespace surang::client

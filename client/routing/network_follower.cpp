@@ -25,14 +25,13 @@ constexpr auto kAfterSleep = 5s;
 
 void RouterCore::follow_network() {
   const auto slept = parts.network()->sleeps;
-  if (learner.network() == names_network && slept == sleeps) return;
+  const auto stay = learner.stay();
+  if (followed == stay && slept == sleeps) return;
   const bool woke = slept != sleeps;
-  const bool same = !names_network.empty() && learner.still_on(names_network);
-  const bool first = names_network.empty();
+  const bool first = !followed;
   sleeps = slept;
-  names_network = learner.network();
-  spdlog::debug("{} network {}", same ? "still" : "now on", names_network);
-  if (same && !woke) return;  // known better, not another
+  followed = stay;
+  spdlog::debug("on network {}{}", learner.network(), woke ? ", awake" : "");
   arrive(woke);
   if (!first && network_changed) network_changed();
 }
@@ -87,7 +86,8 @@ asio::awaitable<void> RouterCore::following(std::shared_ptr<RouterCore> self) {
     ~Hearing() {
       if (core.parts.on_network_news) core.parts.on_network_news(nullptr);
     }
-  } const hearing{*self};
+  };
+  const Hearing hearing{*self};
   bool told = false;
   Alarm again(executor);
   asio::steady_timer burst(executor);

@@ -59,7 +59,7 @@ AttemptTools RouterCore::tools() {
     return shared_pages.shown(learner.network(), host, mark, Clock::now());
   };
   t.harmless_page = [this](const std::string& mark) { shared_pages.harmless(mark, Clock::now()); };
-  t.impostors = !impostors_on.empty() && learner.still_on(impostors_on);
+  t.impostors = impostors_on == learner.network();
   t.known = [this](const std::string& host) { return known_of(host); };
   t.cut_hellos = options.evasion;
   return t;
@@ -144,7 +144,8 @@ struct Handover {
   std::shared_ptr<RouterCore> core;
   std::shared_ptr<Race> race;
   std::shared_ptr<Attempt> winner;
-  std::string host, network;
+  std::string host;
+  Stay stay;
   bool learn = false;
   ~Handover() {
     if (race->ended_with(winner.get())) {  // mostly: the first way worked, and nothing else was begun
@@ -152,8 +153,8 @@ struct Handover {
       return;
     }
     if (!learn) winner.reset();
-    core->background.spawn(core->aftermath(std::move(race), std::move(winner),
-                                           learn ? std::move(host) : std::string(), std::move(network)));
+    core->background.spawn(
+        core->aftermath(std::move(race), std::move(winner), learn ? std::move(host) : std::string(), stay));
   }
 };
 
@@ -172,7 +173,7 @@ std::shared_ptr<HeadStart> RouterCore::begin(const Endpoint& to) {
   const auto first = plan.front().way;
   const bool same = first == Way::direct || (cuts_hello(first) && !known_of(to.host()).names_lie);
   if (!same) return nullptr;
-  return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.network());
+  return std::make_shared<HeadStart>(background, shared_from_this(), tools_for(plan), to, learner.stay());
 }
 
 asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFlight first,
@@ -188,11 +189,11 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   auto plan = plan_ways(f);
   if (plan.empty()) co_return make_error_code(Errc::destination_denied);
   if (!f.local && !f.captive && !begun && learner.health().outage(Clock::now())) {
-    const auto before = names_network;
+    const auto before = followed;
     const bool turn = co_await through_outage(registrable_domain(host));
     if (!turn) co_return make_error_code(Errc::timed_out);
     follow_network();
-    if (names_network != before) {  // another plan may hold there
+    if (followed != before) {  // another plan may hold there
       auto again = open(std::move(to), std::move(first), std::move(begun), afresh);
       co_return co_await std::move(again);
     }
@@ -204,7 +205,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   const bool learns = !f.local && !f.rule;
   auto with = afresh ? tools() : tools_for(plan);  // a probe of our own tests what is known of an address
   // What befell a connection of another network would be learnt of this one.
-  if (begun && !learner.still_on(begun->network())) begun.reset();
+  if (begun && !learner.still_on(begun->stay())) begun.reset();
   with.head_start = std::move(begun);
   auto flight = std::make_shared<const FirstFlight>(std::move(first));
   auto within = limits();
@@ -215,7 +216,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
       std::make_shared<Race>(executor, std::move(with), std::move(within), std::move(plan), to, flight),
       nullptr,
       host,
-      learner.network(),
+      learner.stay(),
       false};
   auto race = handover.race;
   const auto winner = co_await race->run();

@@ -57,7 +57,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
                                                  std::shared_ptr<HeadStart> begun, bool afresh = false);
   /// Learns from a race whose winner (may be null) has been handed over, then ends it.
   asio::awaitable<void> aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
-                                  std::string host, std::string network);
+                                  std::string host, Stay stay);
   /// Retests in the background for as long as the Router lives.
   void start_probing();
   /// The system's roots and the person's own, read once.
@@ -105,7 +105,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> concluding;                     // hosts whose failure is being confirmed
   Clock::time_point last_dial_in_outage{}, outage_began{};
   std::set<std::string> tried_in_outage;  // registrable domains
-  std::string names_network;              ///< that the names were asked on
+  std::optional<Stay> followed;           ///< that names and connections are of; none before the first
   CaptivePortal portal;
   std::function<void()> network_changed;    ///< after a change and after a sleep; may be empty
   std::shared_ptr<GoodputMonitor> goodput;  ///< null until there is something to watch
@@ -116,16 +116,17 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   struct Concluding;
   // A conviction that waits until the network is above suspicion.
   struct Suspected {
-    Suspected(Endpoint endpoint, std::string name, std::string id)
-        : to(std::move(endpoint)), host(std::move(name)), network(std::move(id)) {}
+    Suspected(Endpoint endpoint, std::string name, Stay then)
+        : to(std::move(endpoint)), host(std::move(name)), stay(then) {}
     Endpoint to;
-    std::string host, network;
+    std::string host;
+    Stay stay;
   };
 
   static asio::awaitable<void> probing(std::shared_ptr<RouterCore> self);
   static asio::awaitable<void> holding(std::shared_ptr<RouterCore> self, asio::awaitable<void> task);
   asio::awaitable<void> conclude(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
-                                 std::string host, std::string network);
+                                 std::string host, Stay stay);
   /// The way to remember: an evasion that answers as well, though the tunnel was sooner.
   asio::awaitable<std::shared_ptr<Attempt>> preferred(std::shared_ptr<Race> race,
                                                       std::shared_ptr<Attempt> winner,
@@ -133,17 +134,16 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// Tries the evasions that had no turn in `race`, and convicts by the first that works instead of by the
   /// tunnel.
   asio::awaitable<void> seek_evasion(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
-                                     std::string host, std::string network);
+                                     std::string host, Stay stay);
   /// One more attempt by the same way, beside the first one where that is still silent; true when both fail.
   asio::awaitable<bool> fails_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
                                     std::string host);
   /// Whether the way that won answers now as well, when a silence has run its time.
   asio::awaitable<bool> still_works(std::shared_ptr<Race> race, Way way, std::string host);
   asio::awaitable<Ruling> look_again(std::shared_ptr<Race> race, std::shared_ptr<Attempt> failing,
-                                     Way other_way, Clock::duration pause, std::string host,
-                                     std::string network);
+                                     Way other_way, Clock::duration pause, std::string host, Stay stay);
   /// False when too many wait already.
-  bool learn_later(Endpoint to, std::string host, std::string network);
+  bool learn_later(Endpoint to, std::string host, Stay stay);
   asio::awaitable<void> retry_suspected();
   asio::awaitable<void> dismiss_working();
   asio::awaitable<void> dismiss_if_working(Endpoint to, std::string host);
@@ -172,8 +172,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   asio::awaitable<BulkResult> prove(Way way, Endpoint to, std::string host);
   bool tunnelled(const std::string& host);
   bool may_prove(const std::string& host);
-  bool convict_proved(const Suspicion& suspicion, std::string direct, std::string other,
-                      const std::string& network);
+  bool convict_proved(const Suspicion& suspicion, std::string direct, std::string other, Stay stay);
 
   std::deque<Suspected> suspected;
   bool retrying = false;

@@ -66,10 +66,6 @@ DirectSide certificate(bool good, std::vector<boost::asio::ip::address> addresse
   d.certificate = good;
   return d;
 }
-DirectSide with_key(DirectSide d) {
-  d.key = kKey;
-  return d;
-}
 DirectSide redirected(std::string domain) {
   auto d = here(Signal::http_redirect);
   d.redirect = std::move(domain);
@@ -131,10 +127,6 @@ TEST_CASE("one word for what both sides saw") {
        W::certificate_differs},
       {"the site's own bad certificate", here(Signal::tls_certificate), tls(Reached::done, false),
        W::says_nothing},
-      {"the same one, known by its key", with_key(here(Signal::tls_certificate)), tls(Reached::done, false),
-       W::open},
-      {"the same one, of a root that is unknown here", with_key(here(Signal::tls_certificate)),
-       tls(Reached::done), W::open},
       {"a bad certificate, and none there", here(Signal::tls_certificate), tls(Reached::closed),
        W::says_nothing},
 

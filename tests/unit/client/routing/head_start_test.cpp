@@ -129,7 +129,7 @@ TEST_CASE("a connection that the site has ended or reset before the flight is no
     tcp::acceptor site(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     enum class Does { waits, ends, resets };
     for (const auto does : {Does::waits, Does::ends, Does::resets}) {
-      HeadStart begun(tasks, nullptr, tools, {"site.example", site.local_endpoint().port()}, "home");
+      HeadStart begun(tasks, nullptr, tools, {"site.example", site.local_endpoint().port()}, Stay{1});
       auto peer = co_await site.async_accept(asio::use_awaitable);
       co_await rest(20ms);
       if (does == Does::ends) peer.shutdown(tcp::socket::shutdown_send);

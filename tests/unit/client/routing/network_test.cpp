@@ -56,6 +56,27 @@ TEST_CASE("a clean network is asked once and learns as ever") {
   with_router(scenario, probing_options());
 }
 
+TEST_CASE("what was found out over a stay on another network is not learnt, back on the first") {
+  for (const bool moves : {false, true}) {
+    CAPTURE(moves);
+    with_router([moves](World& world, Router& router) -> asio::awaitable<void> {
+      const auto open = co_await visit(router, "open.example");
+      CHECK(open.way == "direct");
+      world.direct["silent.example"] = Shows::silent;
+      const auto v = co_await visit(router, "silent.example");
+      CHECK(v.way == "tunnel");
+      for (const auto* network : {"abroad", "home"}) {
+        if (!moves) continue;
+        world.network = network;
+        world.network_news();
+        co_await rest(30ms);
+      }
+      const bool convicted = co_await until([&] { return !router.convictions().empty(); }, moves ? 4s : 20s);
+      CHECK(convicted != moves);
+    });
+  }
+}
+
 TEST_CASE("behind a captive portal all that is not convicted goes directly only, and nothing is learnt") {
   const auto scenario = [](World& world, Router& router) -> asio::awaitable<void> {
     world.direct[kProbe] = Shows::nothing;
