@@ -132,7 +132,7 @@ asio::awaitable<std::pair<NameAnswer, std::chrono::seconds>> ask_system(std::sha
 
 asio::awaitable<std::pair<Result<Addresses>, std::chrono::seconds>> ask_encrypted(
     std::shared_ptr<Engine> engine, std::string host) {
-  auto answer = co_await engine->doh.resolve(std::move(host));
+  auto answer = co_await engine->doh.resolve(std::move(host), engine);
   if (answer)
     co_return std::pair(Result<Addresses>(std::move(answer->addresses)), std::clamp(answer->ttl, 10s, 300s));
   const auto ttl = answer.error() == Errc::name_not_found ? 10s : 1s;
@@ -190,6 +190,7 @@ class DirectNames final : public Names {
     engine_->sinkholes = {};
     system_.forget();
     encrypted_.forget();
+    engine_->doh.forget();
     engine_->trusted.clear();
     engine_->late.clear();
   }

@@ -13,8 +13,10 @@ namespace surang::client {
 
 enum class RecordType : std::uint16_t { a = 1, aaaa = 28 };
 
+using DnsBytes = std::vector<std::uint8_t>;
+
 /// Empty when `host` is no name that DNS can carry.
-std::vector<std::uint8_t> make_dns_query(const std::string& host, RecordType type, std::uint16_t id);
+DnsBytes make_dns_query(const std::string& host, RecordType type, std::uint16_t id);
 
 struct DnsReply {
   enum class Kind {

@@ -1,12 +1,15 @@
 #include "client/dns/doh.hpp"
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "client/dns/doh_exchange.hpp"
+#include "client/dns/doh_h2.hpp"
+#include "client/dns/doh_http1.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/core/wakeup.hpp"
 #include "transports/tls/tls_stream.hpp"
 
 namespace surang::client {
@@ -15,11 +18,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Answer = Doh::Answer;
 
-// One provider by one way.
-struct Door {
-  const config::DohServer* server = nullptr;
-  Dialer* dialer = nullptr;
-};
+// After which a connection that was kept counts as dead.
+constexpr std::chrono::seconds kKeptAnswers{2};
 
 asio::awaitable<Result<StreamPtr>> dial_any(Dialer* dialer, std::vector<std::string> addresses,
                                             std::uint16_t port) {
@@ -30,6 +30,13 @@ asio::awaitable<Result<StreamPtr>> dial_any(Dialer* dialer, std::vector<std::str
     if (opened) break;
   }
   co_return opened;
+}
+
+bool speaks_h2(tls::TlsStream& stream) {
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(stream.ssl(), &chosen, &size);
+  return size == 2 && chosen[0] == 'h' && chosen[1] == '2';
 }
 
 Result<Answer> read_answers(const std::vector<DnsBytes>& answers, const std::vector<DnsBytes>& queries) {
@@ -52,11 +59,36 @@ Result<Answer> read_answers(const std::vector<DnsBytes>& answers, const std::vec
 }  // namespace
 
 struct Doh::Impl {
+  // A dial that all who want it wait for.
+  struct Opening {
+    bool done = false;
+    error_code error;
+    std::shared_ptr<DohH2> kept;
+    StreamPtr once;  // instead, where the provider speaks HTTP/1.1: for one of them
+    Wakeup news;
+  };
+
+  // One provider by one way.
+  struct Door {
+    const config::DohServer* server = nullptr;
+    Dialer* dialer = nullptr;
+    std::shared_ptr<DohH2> kept;
+    std::shared_ptr<Opening> opening;
+    bool stands() const { return kept && kept->open(); }
+  };
+
+  Impl(asio::any_io_executor e, DohOptions o, std::shared_ptr<SSL_CTX> c, Dialer& direct, Dialer* tunnel)
+      : executor(e), options(std::move(o)), context(std::move(c)), background(e) {
+    for (Dialer* dialer : {&direct, tunnel})
+      for (const auto& server : options.servers)
+        if (dialer) doors.push_back(std::make_shared<Door>(Door{&server, dialer, nullptr, nullptr}));
+  }
+
   asio::any_io_executor executor;
   DohOptions options;
   std::shared_ptr<SSL_CTX> context;
-  Dialer& direct;
-  Dialer* tunnel;
+  std::vector<std::shared_ptr<Door>> doors;
+  TaskGroup background;
 
   // Shared by the askers of one name, of which the first answer ends the rest.
   struct Asking {
@@ -66,32 +98,77 @@ struct Doh::Impl {
     std::optional<Result<Answer>> answer;
   };
 
-  static asio::awaitable<Result<Answer>> ask_at(std::shared_ptr<Impl> self, Door door, std::string host) {
-    auto opened = co_await dial_any(door.dialer, door.server->addresses, door.server->port);
+  static asio::awaitable<Result<std::unique_ptr<tls::TlsStream>>> dial(std::shared_ptr<Impl> self,
+                                                                       std::shared_ptr<Door> door) {
+    auto opened = co_await dial_any(door->dialer, door->server->addresses, door->server->port);
     if (!opened) co_return opened.error();
     std::vector<std::string> alpn{"h2", "http/1.1"};
-    auto secured = co_await tls::connect_verified(std::move(*opened), self->context, door.server->host, alpn);
-    if (!secured) co_return secured.error();
-    // RFC 8484 4.1: the id is zero, so that answers may be cached alike.
-    std::vector<DnsBytes> queries{make_dns_query(host, RecordType::a, 0)};
-    if (self->options.ipv6) queries.push_back(make_dns_query(host, RecordType::aaaa, 0));
-    if (queries.front().empty()) co_return make_error_code(Errc::name_not_found);
-    const unsigned char* chosen = nullptr;
-    unsigned size = 0;
-    SSL_get0_alpn_selected((*secured)->ssl(), &chosen, &size);
-    const bool h2 = size == 2 && chosen[0] == 'h' && chosen[1] == '2';
-    Result<std::vector<DnsBytes>> answers = make_error_code(Errc::protocol);
-    if (h2)
-      answers = co_await doh_over_h2(**secured, door.server->host, door.server->path, queries);
-    else
-      answers = co_await doh_over_http1(**secured, door.server->host, door.server->path, queries);
-    if (!answers) co_return answers.error();
-    co_return read_answers(*answers, queries);
+    co_return co_await tls::connect_verified(std::move(*opened), self->context, door->server->host, alpn);
   }
 
-  static asio::awaitable<void> ask(std::shared_ptr<Impl> self, std::shared_ptr<Asking> asking, Door door,
-                                   std::string host) {
-    auto answer = co_await ask_at(self, door, host);
+  static asio::awaitable<void> open(std::shared_ptr<Impl> self, std::shared_ptr<Door> door,
+                                    std::shared_ptr<Opening> opening,
+                                    [[maybe_unused]] std::shared_ptr<void> owner) {
+    struct Ended {
+      std::shared_ptr<Door> door;
+      std::shared_ptr<Opening> opening;
+      ~Ended() {
+        if (door->opening == opening) door->opening.reset();
+        opening->done = true;
+        opening->news.notify();
+      }
+    };
+    const Ended ended{door, opening};
+    opening->error = make_error_code(Errc::closed);
+    auto dialling = dial(self, door);
+    auto secured = co_await with_timeout(self->options.limit, std::move(dialling));
+    if (!secured) {
+      opening->error = secured.error();
+      co_return;
+    }
+    if (door->opening != opening) co_return;  // of another network
+    opening->error = {};
+    if (!speaks_h2(**secured)) {
+      opening->once = std::move(*secured);
+      co_return;
+    }
+    const auto& server = *door->server;
+    opening->kept = door->kept = std::make_shared<DohH2>(self->executor, std::move(*secured), server.host,
+                                                         server.path, self->options.idle);
+    door->kept->start(self->background);
+  }
+
+  static asio::awaitable<Result<std::vector<DnsBytes>>> exchange(std::shared_ptr<Impl> self,
+                                                                 std::shared_ptr<Door> door,
+                                                                 std::vector<DnsBytes> queries,
+                                                                 std::shared_ptr<void> owner) {
+    if (door->stands()) {
+      const auto kept = door->kept;
+      auto asking = kept->ask(queries);
+      auto answers = co_await with_timeout(kKeptAnswers, std::move(asking));
+      if (answers || answers.error() == Errc::protocol) co_return answers;
+      kept->close();  // it was dead
+    }
+    for (;;) {
+      if (!door->opening) {
+        door->opening = std::make_shared<Opening>();
+        self->background.spawn(open(self, door, door->opening, owner));
+      }
+      const auto opening = door->opening;
+      while (!opening->done) co_await opening->news.wait(self->executor);
+      if (opening->error) co_return opening->error;
+      if (opening->kept) co_return co_await opening->kept->ask(std::move(queries));
+      if (const auto once = std::move(opening->once))
+        co_return co_await doh_over_http1(*once, door->server->host, door->server->path, std::move(queries));
+    }
+  }
+
+  static asio::awaitable<void> ask(std::shared_ptr<Impl> self, std::shared_ptr<Asking> asking,
+                                   std::shared_ptr<Door> door, std::vector<DnsBytes> queries,
+                                   std::shared_ptr<void> owner) {
+    const auto answers = co_await exchange(self, door, queries, std::move(owner));
+    Result<Answer> answer = make_error_code(Errc::protocol);
+    if (answers) answer = read_answers(*answers, queries);
     if (answer || answer.error() == Errc::name_not_found) {
       if (!asking->answer) asking->answer = std::move(answer);
     } else {
@@ -103,17 +180,29 @@ struct Doh::Impl {
 
 Doh::Doh(asio::any_io_executor executor, DohOptions options, std::shared_ptr<SSL_CTX> context, Dialer& direct,
          Dialer* tunnel)
-    : impl_(std::make_shared<Impl>(Impl{executor, std::move(options), std::move(context), direct, tunnel})) {}
+    : impl_(std::make_shared<Impl>(executor, std::move(options), std::move(context), direct, tunnel)) {}
 
-Doh::~Doh() = default;
+Doh::~Doh() {
+  impl_->background.cancel();
+}
 
-asio::awaitable<Result<Doh::Answer>> Doh::resolve(std::string host) {
+void Doh::forget() {
+  impl_->background.cancel();
+  for (const auto& door : impl_->doors) {
+    door->kept.reset();
+    door->opening.reset();
+  }
+}
+
+asio::awaitable<Result<Doh::Answer>> Doh::resolve(std::string host, std::shared_ptr<void> owner) {
   const auto self = impl_;
-  std::vector<Door> doors;
-  for (Dialer* dialer : {&self->direct, self->tunnel})
-    for (const auto& server : self->options.servers)
-      if (dialer) doors.push_back({&server, dialer});
+  // RFC 8484 4.1: the id is zero, so that answers may be cached alike.
+  std::vector<DnsBytes> queries{make_dns_query(host, RecordType::a, 0)};
+  if (self->options.ipv6) queries.push_back(make_dns_query(host, RecordType::aaaa, 0));
+  if (queries.front().empty()) co_return make_error_code(Errc::name_not_found);
+  auto doors = self->doors;
   if (doors.empty()) co_return make_error_code(Errc::no_route);
+  std::stable_partition(doors.begin(), doors.end(), [](const auto& door) { return door->stands(); });
 
   const auto asking = std::make_shared<Impl::Asking>(self->executor);
   TaskGroup group(self->executor);
@@ -125,7 +214,7 @@ asio::awaitable<Result<Doh::Answer>> Doh::resolve(std::string host) {
     if (now >= deadline) break;
     const bool failed = asking->failed > std::exchange(failures_seen, asking->failed);
     if (started < doors.size() && (failed || now >= next_at)) {
-      group.spawn(Impl::ask(self, asking, doors[started++], host));
+      group.spawn(Impl::ask(self, asking, doors[started++], queries, owner));
       next_at = now + self->options.stagger;
       continue;
     }

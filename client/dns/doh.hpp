@@ -1,6 +1,6 @@
 // DNS over HTTPS (RFC 8484): providers are dialled by address, their certificate is checked against their
 // name, and the first answer wins. What they say is as good as their certificate; what a network's name
-// server says is not.
+// server says is not. A connection is kept a while for the names that follow.
 #pragma once
 
 #include <functional>
@@ -19,6 +19,7 @@ struct DohOptions {
   std::vector<config::DohServer> servers;
   std::chrono::milliseconds stagger{250};  ///< before the next provider is asked beside the last
   std::chrono::milliseconds limit{6000};
+  std::chrono::milliseconds idle{20'000};  ///< that a connection is kept without a question
   bool ipv6 = true;
 };
 
@@ -34,7 +35,10 @@ class Doh {
     std::chrono::seconds ttl{0};
   };
   /// Errc::name_not_found is the providers' word; any other error: none could be reached by either way.
-  asio::awaitable<Result<Answer>> resolve(std::string host);
+  /// `owner` holds the dialers while a dial is under way, which may outlast the question.
+  asio::awaitable<Result<Answer>> resolve(std::string host, std::shared_ptr<void> owner);
+  /// Ends what is under way and all connections: they are of another network, or nobody will ask any more.
+  void forget();
 
  private:
   struct Impl;

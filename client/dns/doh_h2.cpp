@@ -1,76 +1,12 @@
-#include <nghttp2/nghttp2.h>
+#include "client/dns/doh_h2.hpp"
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <memory>
-
-#include "client/dns/doh_exchange.hpp"
 
 namespace surang::client {
 namespace {
 
 constexpr std::size_t kMostBody = 64 * 1024;
-
-struct Post {
-  DnsBytes query, answer;
-  std::size_t sent = 0;
-  bool ok_status = false, closed = false;
-};
-
-struct Exchange {
-  std::vector<Post> posts;
-  std::map<std::int32_t, Post*> by_stream;
-  bool failed = false;
-
-  bool done() const {
-    return failed || std::all_of(posts.begin(), posts.end(), [](const Post& p) { return p.closed; });
-  }
-  Post* find(std::int32_t stream) {
-    const auto it = by_stream.find(stream);
-    return it == by_stream.end() ? nullptr : it->second;
-  }
-};
-
-Exchange& self(void* user) {
-  return *static_cast<Exchange*>(user);
-}
-
-int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
-              const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
-  const std::string_view n(reinterpret_cast<const char*>(name), name_size);
-  const std::string_view v(reinterpret_cast<const char*>(value), value_size);
-  if (auto* post = self(user).find(frame->hd.stream_id); post && n == ":status") post->ok_status = v == "200";
-  return 0;
-}
-
-int on_data(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* data, std::size_t size,
-            void* user) {
-  auto* post = self(user).find(stream);
-  if (!post) return 0;
-  if (post->answer.size() + size > kMostBody) return NGHTTP2_ERR_CALLBACK_FAILURE;
-  post->answer.insert(post->answer.end(), data, data + size);
-  return 0;
-}
-
-int on_close(nghttp2_session*, std::int32_t stream, std::uint32_t error, void* user) {
-  auto& exchange = self(user);
-  if (auto* post = exchange.find(stream)) {
-    post->closed = true;
-    if (error != NGHTTP2_NO_ERROR || !post->ok_status) exchange.failed = true;
-  }
-  return 0;
-}
-
-ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room, std::uint32_t* flags,
-                  nghttp2_data_source* source, void*) {
-  auto& post = *static_cast<Post*>(source->ptr);
-  const auto n = std::min(room, post.query.size() - post.sent);
-  std::copy_n(post.query.begin() + static_cast<std::ptrdiff_t>(post.sent), n, into);
-  post.sent += n;
-  if (post.sent == post.query.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
-  return static_cast<ssize_t>(n);
-}
 
 nghttp2_nv header(std::string_view name, std::string_view value) {
   // nghttp2 copies both; it only wants them as unsigned bytes.
@@ -79,80 +15,169 @@ nghttp2_nv header(std::string_view name, std::string_view value) {
           NGHTTP2_NV_FLAG_NONE};
 }
 
-using Session = std::unique_ptr<nghttp2_session, decltype(&nghttp2_session_del)>;
+}  // namespace
 
-Session make_session(Exchange& exchange) {
+// Ends the connection whatever way one of its tasks ends.
+struct DohH2::Closing {
+  DohH2& connection;
+  ~Closing() { connection.close(); }
+};
+
+struct DohH2::Callbacks {
+  static Post* find(void* user, std::int32_t stream) {
+    auto& posts = static_cast<DohH2*>(user)->posts_;
+    const auto it = posts.find(stream);
+    return it == posts.end() ? nullptr : it->second.get();
+  }
+
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size, std::uint8_t,
+                       void* user) {
+    const std::string_view n(reinterpret_cast<const char*>(name), name_size);
+    const std::string_view v(reinterpret_cast<const char*>(value), value_size);
+    if (auto* post = find(user, frame->hd.stream_id); post && n == ":status") post->ok_status = v == "200";
+    return 0;
+  }
+
+  static int on_data(nghttp2_session*, std::uint8_t, std::int32_t stream, const std::uint8_t* data,
+                     std::size_t size, void* user) {
+    auto* post = find(user, stream);
+    if (!post) return 0;
+    if (post->answer.size() + size > kMostBody) return NGHTTP2_ERR_CALLBACK_FAILURE;
+    post->answer.insert(post->answer.end(), data, data + size);
+    return 0;
+  }
+
+  static int on_close(nghttp2_session*, std::int32_t stream, std::uint32_t error, void* user) {
+    if (auto* post = find(user, stream)) {
+      post->ended = true;
+      post->failed = error != NGHTTP2_NO_ERROR || !post->ok_status;
+      static_cast<DohH2*>(user)->posts_.erase(stream);
+    }
+    return 0;
+  }
+
+  static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* into, std::size_t room,
+                           std::uint32_t* flags, nghttp2_data_source* source, void*) {
+    auto& post = *static_cast<Post*>(source->ptr);
+    const auto n = std::min(room, post.query.size() - post.sent);
+    std::copy_n(post.query.begin() + static_cast<std::ptrdiff_t>(post.sent), n, into);
+    post.sent += n;
+    if (post.sent == post.query.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    return static_cast<ssize_t>(n);
+  }
+};
+
+DohH2::DohH2(asio::any_io_executor executor, StreamPtr stream, std::string host, std::string path,
+             std::chrono::steady_clock::duration idle)
+    : executor_(executor),
+      stream_(std::move(stream)),
+      host_(std::move(host)),
+      path_(std::move(path)),
+      idle_time_(idle),
+      session_(nullptr, nghttp2_session_del),
+      idle_(executor) {
   nghttp2_session_callbacks* raw = nullptr;
   nghttp2_session_callbacks_new(&raw);
   const std::unique_ptr<nghttp2_session_callbacks, decltype(&nghttp2_session_callbacks_del)> callbacks(
       raw, nghttp2_session_callbacks_del);
-  nghttp2_session_callbacks_set_on_header_callback(raw, on_header);
-  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw, on_data);
-  nghttp2_session_callbacks_set_on_stream_close_callback(raw, on_close);
+  nghttp2_session_callbacks_set_on_header_callback(raw, Callbacks::on_header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(raw, Callbacks::on_data);
+  nghttp2_session_callbacks_set_on_stream_close_callback(raw, Callbacks::on_close);
   nghttp2_session* session = nullptr;
-  nghttp2_session_client_new(&session, raw, &exchange);
-  return Session(session, nghttp2_session_del);
-}
-
-bool submit(nghttp2_session* session, Exchange& exchange, const std::string& host, const std::string& path) {
+  nghttp2_session_client_new(&session, raw, this);
+  session_.reset(session);
   const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
                                              {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 128 * 1024}};
-  if (nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, 2) != 0) return false;
-  for (auto& post : exchange.posts) {
-    const auto length = std::to_string(post.query.size());
-    const nghttp2_nv headers[] = {header(":method", "POST"),
-                                  header(":scheme", "https"),
-                                  header(":authority", host),
-                                  header(":path", path),
-                                  header("accept", "application/dns-message"),
-                                  header("content-type", "application/dns-message"),
-                                  header("content-length", length)};
-    nghttp2_data_provider body{};
-    body.source.ptr = &post;
-    body.read_callback = read_body;
-    const auto stream = nghttp2_submit_request(session, nullptr, headers, std::size(headers), &body, nullptr);
-    if (stream < 0) return false;
-    exchange.by_stream[stream] = &post;
-  }
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+}
+
+DohH2::~DohH2() = default;
+
+void DohH2::start(TaskGroup& tasks) {
+  tasks.spawn(reading(shared_from_this()));
+  tasks.spawn(writing(shared_from_this()));
+}
+
+void DohH2::close() noexcept {
+  if (std::exchange(closed_, true)) return;
+  idle_.cancel();
+  stream_->close();
+  answered_.notify();
+  to_send_.notify();
+}
+
+bool DohH2::submit(const PostPtr& post) {
+  const auto length = std::to_string(post->query.size());
+  const nghttp2_nv headers[] = {header(":method", "POST"),
+                                header(":scheme", "https"),
+                                header(":authority", host_),
+                                header(":path", path_),
+                                header("accept", "application/dns-message"),
+                                header("content-type", "application/dns-message"),
+                                header("content-length", length)};
+  nghttp2_data_provider body{};
+  body.source.ptr = post.get();
+  body.read_callback = Callbacks::read_body;
+  const auto stream =
+      nghttp2_submit_request(session_.get(), nullptr, headers, std::size(headers), &body, nullptr);
+  if (stream < 0) return false;
+  posts_[stream] = post;
   return true;
 }
 
-}  // namespace
-
-asio::awaitable<Result<std::vector<DnsBytes>>> doh_over_h2(Stream& stream, std::string host, std::string path,
-                                                           std::vector<DnsBytes> queries) {
-  Exchange exchange;
+asio::awaitable<Result<std::vector<DnsBytes>>> DohH2::ask(std::vector<DnsBytes> queries) {
+  const auto self = shared_from_this();
+  std::vector<PostPtr> asked;
   for (auto& query : queries) {
-    Post post;
-    post.query = std::move(query);
-    exchange.posts.push_back(std::move(post));
+    asked.push_back(std::make_shared<Post>());
+    asked.back()->query = std::move(query);
+    if (closed_ || !submit(asked.back())) co_return make_error_code(Errc::closed);
   }
-  const auto session = make_session(exchange);
-  if (!submit(session.get(), exchange, host, path)) co_return make_error_code(Errc::protocol);
-  std::array<std::uint8_t, 4096> block;
-  while (!exchange.done()) {
-    std::vector<std::uint8_t> out;
-    for (;;) {
-      const std::uint8_t* bytes = nullptr;
-      const auto n = nghttp2_session_mem_send(session.get(), &bytes);
-      if (n < 0) co_return make_error_code(Errc::protocol);
-      if (n == 0) break;
-      out.insert(out.end(), bytes, bytes + n);
-    }
-    if (!out.empty()) {
-      const auto written = co_await stream.write_all(asio::buffer(out));
-      if (!written) co_return written.error();
-    }
-    const auto n = co_await stream.read_some(asio::buffer(block));
-    if (!n) co_return n.error();
-    if (*n == 0) co_return make_error_code(Errc::truncated);
-    const auto used = nghttp2_session_mem_recv(session.get(), block.data(), *n);
-    if (used < 0) co_return make_error_code(Errc::protocol);
-  }
-  if (exchange.failed) co_return make_error_code(Errc::protocol);
+  idle_.set(idle_time_, [this] { close(); });
+  to_send_.notify();
+  const auto done = [&asked] {
+    return std::all_of(asked.begin(), asked.end(), [](const auto& p) { return p->ended; });
+  };
+  while (!closed_ && !done()) co_await answered_.wait(executor_);
+  if (!done()) co_return make_error_code(Errc::closed);
   std::vector<DnsBytes> answers;
-  for (auto& post : exchange.posts) answers.push_back(std::move(post.answer));
+  for (const auto& post : asked) {
+    if (post->failed) co_return make_error_code(Errc::protocol);
+    answers.push_back(std::move(post->answer));
+  }
   co_return answers;
+}
+
+asio::awaitable<void> DohH2::reading(std::shared_ptr<DohH2> self) {
+  const Closing closing{*self};
+  std::array<std::uint8_t, 4096> block;
+  while (!self->closed_) {
+    const auto n = co_await self->stream_->read_some(asio::buffer(block));
+    if (!n || *n == 0 || nghttp2_session_mem_recv(self->session_.get(), block.data(), *n) < 0) break;
+    // A provider that says goodbye (GOAWAY) takes no more questions.
+    if (!nghttp2_session_check_request_allowed(self->session_.get()) && self->posts_.empty()) break;
+    self->answered_.notify();
+    self->to_send_.notify();
+  }
+}
+
+asio::awaitable<void> DohH2::writing(std::shared_ptr<DohH2> self) {
+  const Closing closing{*self};
+  while (!self->closed_) {
+    std::vector<std::uint8_t> out;
+    const std::uint8_t* bytes = nullptr;
+    auto n = nghttp2_session_mem_send(self->session_.get(), &bytes);
+    for (; n > 0; n = nghttp2_session_mem_send(self->session_.get(), &bytes))
+      out.insert(out.end(), bytes, bytes + n);
+    if (n < 0) break;
+    if (out.empty()) {
+      co_await self->to_send_.wait(self->executor_);
+      continue;
+    }
+    const auto written = co_await self->stream_->write_all(asio::buffer(out));
+    if (!written) break;
+  }
 }
 
 }  // namespace surang::client

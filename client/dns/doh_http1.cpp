@@ -1,8 +1,8 @@
+#include "client/dns/doh_http1.hpp"
+
 #include <array>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/vector_body.hpp>
-
-#include "client/dns/doh_exchange.hpp"
 
 namespace surang::client {
 

@@ -64,6 +64,7 @@ StreamPtr RouterCore::watch_goodput(StreamPtr stream, Way way, const Endpoint& t
 void RouterCore::stop() {
   if (goodput) goodput->stop();
   background.cancel();
+  parts.names->forget();
 }
 
 // Called from within an operation of the stream: what follows begins behind it.

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "client/dns/doh.hpp"
-#include "client/dns/doh_exchange.hpp"
+#include "client/dns/doh_http1.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tls_server.hpp"
@@ -37,7 +37,8 @@ DnsBytes reply_to(const DnsBytes& query, bool no_such_name) {
 
 struct H2Server {
   std::map<std::int32_t, DnsBytes> bodies, answers;
-  bool no_such_name = false;
+  bool no_such_name = false, mute = false;
+  int answers_left = 1'000'000;  // before it falls silent
   int status = 200;
 };
 
@@ -65,6 +66,7 @@ asio::awaitable<void> serve_h2(std::shared_ptr<Stream> stream, H2Server server) 
       callbacks, [](nghttp2_session* session, const nghttp2_frame* frame, void* user) {
         auto& self = *static_cast<H2Server*>(user);
         if (frame->hd.type != NGHTTP2_DATA || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+        if (self.mute || self.answers_left-- <= 0) return 0;
         const auto id = frame->hd.stream_id;
         self.answers[id] = reply_to(self.bodies[id], self.no_such_name);
         std::string name = ":status", value = std::to_string(self.status);
@@ -155,7 +157,7 @@ TEST_CASE(
     const auto truth = asio::ip::make_address("93.184.7.7");
     {
       Doh doh(io.get_executor(), providers_at({"1.1.1.1", "2.2.2.2"}), client, direct, &tunnel);
-      const auto answer = co_await doh.resolve("x.example");
+      const auto answer = co_await doh.resolve("x.example", nullptr);
       REQUIRE(answer.has_value());
       CHECK(answer->addresses == std::vector{truth});
       CHECK(answer->ttl == 60s);
@@ -164,31 +166,101 @@ TEST_CASE(
     {
       Doh doh(io.get_executor(), providers_at({"2.2.2.2", "3.3.3.3", "4.4.4.4", "1.1.1.1"}), client, direct,
               nullptr);
-      const auto answer = co_await doh.resolve("x.example");
+      const auto answer = co_await doh.resolve("x.example", nullptr);
       REQUIRE(answer.has_value());
       CHECK(answer->addresses.size() == 1);
     }
     {
       Doh doh(io.get_executor(), providers_at({"3.3.3.3", "4.4.4.4"}), client, direct, nullptr);
-      CHECK((co_await doh.resolve("x.example")).error() == Errc::timed_out);
+      CHECK((co_await doh.resolve("x.example", nullptr)).error() == Errc::timed_out);
     }
     {
       Doh doh(io.get_executor(), providers_at({"2.2.2.2"}), client, direct, &tunnel);
-      CHECK((co_await doh.resolve("x.example")).has_error());
+      CHECK((co_await doh.resolve("x.example", nullptr)).has_error());
       CHECK(tunnel.dials["2.2.2.2"] == 1);
     }
     {
       direct.server.no_such_name = true;
       Doh doh(io.get_executor(), providers_at({"1.1.1.1"}), client, direct, nullptr);
-      CHECK((co_await doh.resolve("typo.example")).error() == Errc::name_not_found);
+      CHECK((co_await doh.resolve("typo.example", nullptr)).error() == Errc::name_not_found);
       direct.server.no_such_name = false;
       direct.server.status = 500;
-      CHECK((co_await doh.resolve("x.example")).has_error());
+      CHECK((co_await doh.resolve("x.example", nullptr)).has_error());
     }
     for (auto* p : {&direct, &tunnel}) {
       p->tasks.cancel();
       co_await p->tasks.join();
     }
+  });
+}
+
+TEST_CASE("names share a connection to a provider, and its dial") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    const auto good = surang::test::make_tls_server("dns.example");
+    const auto client = surang::test::make_tls_client(good.certificate_pem);
+    Providers direct(io.get_executor(), good.context, good.context);
+    auto options = providers_at({"1.1.1.1"});
+    options.idle = 300ms;
+    Doh doh(io.get_executor(), options, client, direct, nullptr);
+    int answered = 0;
+    const auto ask = [](Doh& by, std::string name, int& count) -> asio::awaitable<void> {
+      const auto answer = co_await by.resolve(std::move(name), nullptr);
+      count += answer.has_value();
+    };
+    {
+      TaskGroup askers(io.get_executor());
+      for (int i = 0; i < 20; ++i) askers.spawn(ask(doh, "x" + std::to_string(i) + ".example", answered));
+      co_await askers.join();
+    }
+    CHECK(answered == 20);
+    CHECK(direct.dials["1.1.1.1"] == 1);
+    co_await ask(doh, "later.example", answered);
+    CHECK(answered == 21);
+    CHECK(direct.dials["1.1.1.1"] == 1);
+
+    // The provider has ended it.
+    direct.tasks.cancel();
+    co_await direct.tasks.join();
+    co_await ask(doh, "after.example", answered);
+    CHECK(answered == 22);
+    CHECK(direct.dials["1.1.1.1"] == 2);
+
+    // It is not kept for nothing.
+    asio::steady_timer timer(io, 500ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    CHECK(direct.tasks.size() == 0);
+    co_await ask(doh, "idle.example", answered);
+    CHECK(direct.dials["1.1.1.1"] == 3);
+
+    // Nor beyond a change of network.
+    doh.forget();
+    co_await ask(doh, "moved.example", answered);
+    CHECK(answered == 24);
+    CHECK(direct.dials["1.1.1.1"] == 4);
+
+    // One that has died without a word.
+    direct.server.mute = true;
+    doh.forget();
+    CHECK((co_await doh.resolve("mute.example", nullptr)).has_error());
+    doh.forget();
+    co_await direct.tasks.join();
+  });
+}
+
+TEST_CASE("a kept connection that has died is replaced within the question") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    const auto good = surang::test::make_tls_server("dns.example");
+    const auto client = surang::test::make_tls_client(good.certificate_pem);
+    Providers direct(io.get_executor(), good.context, good.context);
+    auto options = providers_at({"1.1.1.1"});
+    options.limit = 6s;
+    Doh doh(io.get_executor(), options, client, direct, nullptr);
+    direct.server.answers_left = 2;  // the two questions of one name
+    CHECK((co_await doh.resolve("x.example", nullptr)).has_value());
+    CHECK((co_await doh.resolve("y.example", nullptr)).has_value());
+    CHECK(direct.dials["1.1.1.1"] == 2);
+    doh.forget();
+    co_await direct.tasks.join();
   });
 }
 
