@@ -72,10 +72,12 @@ void read_service(TomlReader& section, std::vector<ServiceGroup>& services) {
     for (const auto& other : services) {
       if (other.name == name) continue;
       for (const auto& theirs : other.patterns)
-        if (overlap(pattern, theirs))
-          section.fail("patterns", "'" + pattern + "' of the service " + name + " and '" + theirs +
-                                       "' of the service " + other.name +
-                                       " cover the same hosts: a host belongs to one service only");
+        if (overlap(pattern, theirs)) {
+          std::string problem = "'";
+          problem.append(pattern).append("' of the service ").append(name).append(" and '").append(theirs);
+          problem.append("' of the service ").append(other.name);
+          section.fail("patterns", problem + " cover the same hosts: a host belongs to one service only");
+        }
     }
     if (patterns_of(services) >= kMostServicePatterns)
       section.fail("patterns",
