@@ -31,7 +31,7 @@ def costs_little(lab, name, address, pairs=40):
     return f"{more:+.2f} ms, median of {pairs} pairs"
 
 
-@scenario("calm: an open site stays direct, under 1 ms slower", "surang")
+@scenario("calm: an open site stays direct, under 1 ms slower", "surang", alone=True)
 def open_site(lab):
     with Client(lab):
         traffic = Traffic(lab)
@@ -41,7 +41,7 @@ def open_site(lab):
     return outcome
 
 
-@scenario("calm: an open site with one address stays direct, under 1 ms slower", "surang")
+@scenario("calm: an open site with one address stays direct, under 1 ms slower", "surang", alone=True)
 def open_site_alone(lab):
     with Client(lab) as client:
         first = Traffic(lab)

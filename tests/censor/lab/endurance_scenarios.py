@@ -24,7 +24,7 @@ def whole(lab, proxy, what):
     return milliseconds
 
 
-@scenario("page: 50 objects of 12 hosts, four blocked in four ways, in Chromium at 80 ms", "surang")
+@scenario("page: 50 objects of 12 hosts, four blocked in four ways, in Chromium at 80 ms", "surang", alone=True)
 def many_hosts(lab):
     for censor in (lab.a, lab.b):
         censor.delay(ONE_WAY_80)
@@ -103,7 +103,8 @@ def cpu_seconds(pid):
 OUTAGE_SECONDS = 45
 
 
-@scenario("endurance: an outage with a browser that retries costs under a dial a second and 1 % of a processor", "surang")
+@scenario("endurance: an outage with a browser that retries costs under a dial a second and 1 % of a processor", "surang",
+          alone=True)
 def long_outage(lab):
     urls = [f"https://{name}/" for name in MANY_HOSTS]
     with Client(lab) as client:

@@ -199,7 +199,7 @@ def check(lab):
         expect(FRAGMENTED not in told and "direct: works" in told, told)
 
 
-@scenario("evasion: IPv6 broken as a whole, fresh sites do not pay for it from the third on", "surang")
+@scenario("evasion: IPv6 broken as a whole, fresh sites do not pay for it from the third on", "surang", alone=True)
 def broken_ipv6(lab):
     def visits(names):
         return [visit(lab, name) for name in names]

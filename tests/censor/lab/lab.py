@@ -1,4 +1,4 @@
-"""Everything together: the network, the censors, the sites, a visitor. Built once a run, rules cleared between
+"""Everything together: the network, the censors, the sites, a visitor. Built once by each worker, rules cleared between
 scenarios."""
 import os
 import shutil
@@ -15,10 +15,11 @@ ONE_WAY_MS = 20
 
 
 class Lab:
-    def __init__(self, build_dir, keep=False):
+    def __init__(self, build_dir, keep, tag):
+        """`tag` tells its names from those of other labs on this machine."""
         self.build_dir, self.keep = build_dir, keep
         self.directory = tempfile.mkdtemp(prefix="surang-censor-")
-        self.network = Network(self.directory)
+        self.network = Network(self.directory, tag)
         self.censors = {}
         self.sites = self.bridge = None
 
@@ -53,13 +54,13 @@ class Lab:
         self.network.use_isp(A)
 
     def remove(self):
-        if self.bridge:
-            self.bridge.stop()
-        if self.sites:
-            for daemon in self.sites.daemons:
+        """Everything, whatever of it was built: what does not end by itself ends with its namespace."""
+        try:
+            if self.bridge:
+                self.bridge.stop()
+            for daemon in [*(self.sites.daemons if self.sites else []), *(c.daemon for c in self.censors.values())]:
                 daemon.stop()
-        for censor in self.censors.values():
-            censor.daemon.stop()
-        self.network.remove()
-        if not self.keep:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        finally:
+            self.network.remove()
+            if not self.keep:
+                shutil.rmtree(self.directory, ignore_errors=True)

@@ -194,7 +194,7 @@ def not_convicted(lab):
     return ""
 
 
-@scenario("later: a page of 100 KB of an open site costs no more for being watched", "surang")
+@scenario("later: a page of 100 KB of an open site costs no more for being watched", "surang", alone=True)
 def open_pages(lab):
     with Client(lab) as client:
         loads(lab.visitor.curl("https://stall.example/", proxy=SOCKS), "the first visit")

@@ -59,23 +59,23 @@ def remove_leftovers():
         if tag.startswith("."):
             continue
         path = os.path.join(RUN, tag)
-        with open(path) as file:
-            try:
+        try:
+            with open(path) as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            _remove(tag)
-            directory = file.read().strip()
-            if directory.startswith(tempfile.gettempdir()):
-                shutil.rmtree(directory, ignore_errors=True)
-            os.unlink(path)
+                _remove(tag)
+                directory = file.read().strip()
+                if directory.startswith(tempfile.gettempdir()):
+                    shutil.rmtree(directory, ignore_errors=True)
+                os.unlink(path)
+        except (BlockingIOError, FileNotFoundError):
+            continue  # it lives, or has been removed meanwhile
 
 
 class Network:
-    def __init__(self, directory):
-        """`directory` holds the run's files; a later run removes it should this one be killed."""
-        remove_leftovers()
-        self.tag = str(os.getpid())
+    def __init__(self, directory, tag):
+        """`directory` holds its files; a later run removes it should this one be killed."""
+        os.makedirs(RUN, exist_ok=True)
+        self.tag = tag
         hidden = os.path.join(RUN, "." + self.tag)  # until it is locked
         self.lock = open(hidden, "w")
         fcntl.flock(self.lock, fcntl.LOCK_EX)

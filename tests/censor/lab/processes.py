@@ -9,8 +9,9 @@ _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_the_runner():
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_the_parent(number=signal.SIGKILL):
+    """The kernel sends this process the signal when its parent is gone."""
+    _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def sh(*words, check=True, timeout=30, **options):
@@ -33,7 +34,7 @@ class Daemon:
         self.name = os.path.basename(words[4] if namespace else words[0])
         with open(log, "ab") as out:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                            preexec_fn=_die_with_the_runner, env={**os.environ, **(env or {})})
+                                            preexec_fn=end_with_the_parent, env={**os.environ, **(env or {})})
 
     @property
     def pid(self):

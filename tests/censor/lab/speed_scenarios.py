@@ -23,7 +23,7 @@ def judged(times, round_trips, what):
     return f"{taken * 1000:.0f} ms, {taken / ROUND_TRIP:.1f} round trips"
 
 
-@scenario("speed: cold start, the site's first byte after two round trips to the bridge", "surang")
+@scenario("speed: cold start, the site's first byte after two round trips to the bridge", "surang", alone=True)
 def cold_start(lab):
     times = []
     for name in FRESH:
@@ -32,7 +32,7 @@ def cold_start(lab):
     return judged(times, 2, "the first byte of a new session")
 
 
-@scenario("speed: warm session, a fresh site's first byte after one round trip and the dial", "surang")
+@scenario("speed: warm session, a fresh site's first byte after one round trip and the dial", "surang", alone=True)
 def warm_session(lab):
     with Client(lab, rules=[("always-tunnel", "example")]):
         loads(lab.visitor.curl("https://calm.example/", proxy=SOCKS), "the visit before")
