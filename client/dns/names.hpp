@@ -18,9 +18,9 @@ struct NameAnswer {
   /// Why the answer is not to be believed without contrast: dns_nxdomain, dns_bogon, dns_sinkhole,
   /// dns_late_answer, dns_silence; none for an ordinary one. no_network and other: nobody could be asked.
   Signal doubt = Signal::none;
-  /// One bare address and nothing else, not even the EDNS record that a name server repeats: as injectors
-  /// answer, and a few old routers. Or an address given for unrelated names. Not in doubt, but worth a look
-  /// at the certificate.
+  /// One bare address of a family and nothing else, not even the EDNS record that a name server repeats: as
+  /// injectors answer, and a few old routers. Or an address given for unrelated names. Not in doubt, but worth
+  /// a look at the certificate.
   bool thin = false;
 };
 

@@ -222,13 +222,13 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
   static Result<SystemReply> summary(const std::vector<Question>& questions, const std::string& host) {
     SystemReply reply;
     bool answered = false, refused = true, no_such_name = false, edns = false;
-    unsigned records = 0;
+    unsigned most = 0;
     reply.ttl = 300s;
     Addresses v4;
     for (const auto& q : questions) {
       if (!q.answered) continue;
       answered = true;
-      records += q.reply.records;
+      most = std::max<unsigned>(most, q.reply.records);
       if (q.reply.records > 0) edns |= q.reply.edns;
       refused &= q.reply.kind == DnsReply::Kind::failed;
       no_such_name |= q.reply.kind == DnsReply::Kind::no_such_name;
@@ -245,7 +245,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       return reply;
     }
     reply.answer.doubt = check_addresses(host, reply.answer.addresses);
-    reply.answer.thin = records == 1 && !edns;
+    reply.answer.thin = most == 1 && !edns;
     return reply;
   }
 

@@ -155,9 +155,13 @@ TEST_CASE("the system's name servers are asked, and heard to the end") {
     CHECK(dns.pinned("pinned.example"));
     CHECK(!dns.pinned("a.example"));
 
-    // One bare address, without the EDNS record that was in the question: as injectors answer.
+    // One bare address of a family, without the EDNS record that was in the question: as injectors answer.
     server.names["bare.example"].addresses = {"93.184.1.5"};
     CHECK((co_await dns.ask("bare.example")).answer.thin);
+    server.names["bare6.example"].addresses = {"93.184.1.5", "2a00:93::5"};
+    CHECK((co_await dns.ask("bare6.example")).answer.thin);
+    server.names["two.example"].addresses = {"93.184.1.5", "93.184.1.6"};
+    CHECK(!(co_await dns.ask("two.example")).answer.thin);
     server.names["small.example"].addresses = {"93.184.1.5"};
     server.names["small.example"].edns = true;
     CHECK(!(co_await dns.ask("small.example")).answer.thin);
