@@ -44,6 +44,7 @@ const std::string& Learner::network() {
       health_.forget();
       beliefs_.forget();
       leaning_.clear();
+      doubted_.clear();
       proven_.clear();
       least_rtt_ = {};
       ++stay_;
@@ -78,6 +79,23 @@ bool Learner::leaning(const std::string& host) {
   if (it == leaning_.end()) return false;
   if (it->second > Clock::now()) return true;
   leaning_.erase(it);
+  return false;
+}
+
+void Learner::doubt_way(const std::string& host, Clock::duration how_long) {
+  if (doubted_.size() > 1000) doubted_.clear();
+  doubted_[host] = Clock::now() + how_long;
+}
+
+void Learner::trust_way(const std::string& host) {
+  doubted_.erase(host);
+}
+
+bool Learner::way_in_doubt(const std::string& host) {
+  const auto it = doubted_.find(host);
+  if (it == doubted_.end()) return false;
+  if (it->second > Clock::now()) return true;
+  doubted_.erase(it);
   return false;
 }
 

@@ -48,6 +48,11 @@ class Learner {
   void lean(const std::string& host, Clock::duration how_long);
   void stop_leaning(const std::string& host);
   bool leaning(const std::string& host);
+  /// A connection by the way in use stands still or crawls: until that is proved or not, new ones go by the
+  /// tunnel, whatever way a verdict names.
+  void doubt_way(const std::string& host, Clock::duration how_long);
+  void trust_way(const std::string& host);
+  bool way_in_doubt(const std::string& host);
 
   /// The site behind a name has shown its certificate on this network, or shows one like that everywhere.
   /// With an address: there. Without: wherever its name leads.
@@ -100,7 +105,7 @@ class Learner {
   NetworkHealth health_;
   BeliefBook beliefs_;
   Clock::duration least_rtt_{};
-  std::map<std::string, Clock::time_point> leaning_;
+  std::map<std::string, Clock::time_point> leaning_, doubted_;
   std::set<std::pair<std::string, std::optional<asio::ip::address>>> proven_;
 };
 

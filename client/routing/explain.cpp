@@ -144,8 +144,10 @@ json::object Router::why(std::string host) {
            std::string(what_worked(verdict->way)) + " worked at the same time (" + ago(now - verdict->since) +
            ")." + belongs_to(*verdict) + " It " + std::string(how(way)) + "; " +
            next_look(*verdict, core.is_sensitive(host), now);
-  } else if (core.learner.leaning(host) || core.concluding.contains(host)) {
-    const auto worked = core.evasion_memory.of(host).value_or(Way::tunnel);
+  } else if (core.learner.leaning(host) || core.learner.way_in_doubt(host) ||
+             core.concluding.contains(host)) {
+    const auto worked =
+        core.learner.way_in_doubt(host) ? Way::tunnel : core.evasion_memory.of(host).value_or(Way::tunnel);
     way = cuts_hello(worked) ? worked : core.tunnel ? Way::tunnel : Way::direct;
     text = host + " has just failed directly, while " + std::string(what_worked(worked)) +
            " worked; this is being confirmed.";

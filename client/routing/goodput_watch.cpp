@@ -134,7 +134,7 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
   }
   if (!alive || !learner.still_on(stay) || !goodput->still(s.stream)) co_return goodput->clear(s.stream);
   const bool known = tunnelled(s.host);
-  if (!known) learner.lean(s.host, kLeanFor);
+  if (!known) learner.doubt_way(s.host, kLeanFor);
   goodput->cut_stalled(s.host);
   if (known || !may_prove(s.host)) co_return;
   const Proving mark(self, s.host);
@@ -142,7 +142,7 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
   if (!learner.still_on(stay)) co_return;
   if (direct.complete) {
     // As much as the browser's connection brought proves nothing for what comes behind that.
-    if (direct.bytes > s.received) learner.stop_leaning(s.host);
+    if (direct.bytes > s.received) learner.trust_way(s.host);
     co_return;
   }
   const bool broke = direct.bytes > 0;  // a way that does not even open is judged elsewhere
@@ -150,7 +150,7 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
   if (broke && other.complete && other.bytes > direct.bytes)
     convict_proved(s, at_bytes(direct.bytes), std::to_string(other.bytes) + " bytes", stay);
   else
-    learner.stop_leaning(s.host);
+    learner.trust_way(s.host);
 }
 
 asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
@@ -162,7 +162,7 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   if (!may_prove(s.host)) co_return goodput->clear(s.stream);
   const auto stay = learner.stay();
   const Proving mark(self, s.host);
-  learner.lean(s.host, kLeanFor);
+  learner.doubt_way(s.host, kLeanFor);
   auto direct = co_await prove(s.way, s.to, s.host);
   // A line this narrow may lose the connecting, too.
   if (direct.bytes == 0) direct = co_await prove(s.way, s.to, s.host);
@@ -174,7 +174,7 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   if (slow && other.complete && direct.rate * kShare < other.rate)
     convicted = convict_proved(s, at_rate(direct.rate), at_rate(other.rate), stay);
   if (convicted) co_return goodput->end_slow(s.host, s.crawls);
-  learner.stop_leaning(s.host);
+  learner.trust_way(s.host);
   goodput->clear(s.stream);
 }
 

@@ -130,6 +130,10 @@ LadderFacts RouterCore::facts(const Endpoint& to, const std::string& host, const
     // Which address another one was for stands in a verdict only.
     if (const auto way = evasion_memory.of(host); f.leaning && !f.verdict && way && cuts_hello(*way))
       f.verdict = way;
+    if (f.has_tunnel && learner.way_in_doubt(host)) {
+      f.leaning = true;
+      f.verdict.reset();
+    }
     f.evasions = evasions(to, flight);
   }
   f.captive = portal.captive();

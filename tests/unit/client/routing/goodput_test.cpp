@@ -33,6 +33,29 @@ TEST_CASE("a page that stands still is cut, comes whole at the next try, and con
       options);
 }
 
+TEST_CASE("a page that stands still on the way round another block is cut, and comes whole at the next try") {
+  with_lines([](Trial t) -> asio::awaitable<void> {
+    auto& world = t.lines.world;
+    world.with_encrypted = true;
+    NameAnswer lie;
+    lie.error = make_error_code(Errc::name_not_found);
+    lie.doubt = Signal::dns_nxdomain;
+    world.names["a.example"] = lie;
+    world.encrypted.emplace("a.example", std::vector{asio::ip::make_address("93.184.7.7")});
+    t.lines.direct.freeze_at = 16'000;
+    const auto first = co_await t.load("a.example");
+    CHECK(first.way == "direct with encrypted DNS");
+    CHECK(first.error);
+    CHECK(t.signal() == "dns_nxdomain");
+    const auto second = co_await t.load("a.example");
+    CHECK(second.way == "tunnel");
+    CHECK(second.size >= kPage);
+    const bool learnt = co_await until([&] { return t.signal() == "frozen"; });
+    CHECK(learnt);
+    CHECK((co_await t.load("a.example")).way == "tunnel");
+  });
+}
+
 TEST_CASE("a ServerHello does not acquit a site that stands still") {
   auto options = quick_options();
   options.first_expiry = 6s;
