@@ -76,7 +76,7 @@ def down_trials(lab, kind, count, **settings):
         for batch in range(0, count, 100):
             urls = [f"https://t{n}.{kind}{n % 40 if n % 3 == 0 else ''}.example/" for n in range(batch, batch + 100)]
             mixed = [url for down in urls for url in (down, "https://open.example/")]
-            found = lab.visitor.curl_many(mixed, proxy=SOCKS, at_once=26, limit=25)
+            found = lab.visitor.curl_many(mixed, proxy=SOCKS, at_once=50, limit=25)
             loaded = [f.url for f in found if f.exit == 0]
             expect(len(found) == 200 and loaded == ["https://open.example/"] * 100, f"loaded: {sorted(set(loaded))}")
         convicted = client.convictions()

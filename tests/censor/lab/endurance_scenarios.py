@@ -53,7 +53,7 @@ def many_hosts(lab):
 KILLS = 200
 
 
-@scenario("endurance: killed 200 times under load, the store is whole and forgets nothing", "surang")
+@scenario("endurance: killed 200 times under load, the store is whole and forgets nothing", "surang", first=True)
 def killed_often(lab):
     blocked = ["reset.example", "www.reset.example", "drop.example", "fin.example", "iprst.example", "icmp.example"]
     for rule in ("sni-reset .reset.example records", "sni-drop drop.example records", "sni-fin fin.example records",
@@ -82,7 +82,7 @@ def killed_often(lab):
                 known.update((name, known.get(name, time.monotonic())) for name in there)
                 most = max(most, len(there))
             # Most die young; some live for long enough to learn.
-            time.sleep(chance.uniform(1, 2) if kill % 5 == 0 else chance.uniform(0, 0.25))
+            time.sleep(chance.uniform(1, 2) if kill % 8 == 0 else chance.uniform(0, 0.25))
             client.daemon.kill()
             expect(not os.path.exists(os.path.join(client.state, "verdicts.sqlite.broken")), "the store was broken")
     finally:
@@ -104,7 +104,7 @@ OUTAGE_SECONDS = 45
 
 
 @scenario("endurance: an outage with a browser that retries costs under a dial a second and 1 % of a processor", "surang",
-          alone=True)
+          first=True)
 def long_outage(lab):
     urls = [f"https://{name}/" for name in MANY_HOSTS]
     with Client(lab) as client:

@@ -21,6 +21,7 @@ class Lab:
         self.directory = tempfile.mkdtemp(prefix="surang-censor-")
         self.network = Network(self.directory, tag)
         self.censors = {}
+        self.usual = {}  # URL and proxy -> seconds that a visit takes when nothing is blocked
         self.sites = self.bridge = None
 
     def build(self):

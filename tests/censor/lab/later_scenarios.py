@@ -4,10 +4,10 @@ import time
 
 from .block_scenarios import loads
 from .calm_scenarios import costs_little
-from .processes import wait_until
+from .processes import at_once, wait_until
 from .rule_scenarios import CERTIFICATE_REFUSED
-from .sites import IMPOSTORS, SIZES, address4, address6
-from .surang import HTTP, SOCKS, Client, Traffic
+from .sites import IMPOSTORS, SIZES, V6_ONLY, address6, addresses
+from .surang import SOCKS, Client, Traffic, clients_for
 from .table import expect, scenario
 
 WITHIN = 6.0
@@ -27,11 +27,6 @@ def until_whole(lab, url, *options, proxy, most=2):
     raise AssertionError(f"not whole after {most} connections: {found}, {found.size} bytes")
 
 
-def only(lab, name, family):
-    """The site has addresses of one family, as far as this ISP's customers can reach it."""
-    lab.a.add("ip-rst " + (address6(name) if family == 4 else address4(name)))
-
-
 def goes_by_tunnel(lab, url, name, proxy, what):
     traffic = Traffic(lab)
     found = lab.visitor.curl(url, proxy=proxy, limit=15)
@@ -39,27 +34,41 @@ def goes_by_tunnel(lab, url, name, proxy, what):
     expect(traffic.tunnel(name) and not traffic.direct(name), f"{what} did not go by the tunnel alone")
 
 
-def frozen(lab, size, family, proxy):
-    name, url = "stall.example", "https://stall.example/100k"
-    only(lab, name, family)
-    lab.a.add(f"freeze {name} {size}")
-    with Client(lab) as client:
-        taken, connections = until_whole(lab, url, proxy=proxy)
-        expect(taken < WITHIN, f"whole after {taken:.1f} s")
-        goes_by_tunnel(lab, url, name, proxy, "the next one")
-        convicted = wait_until(client.convictions, 15, "convicted")
-        expect(any(c["signal"] == "frozen" and c["subject"] == name for c in convicted), f"convicted: {convicted}")
-    with Client(lab, state=client.state):
-        goes_by_tunnel(lab, url, name, proxy, "the visit after a new start")
-    return f"whole after {taken:.1f} s, connection {connections}"
+def proxy_of(client, name):
+    return client.http if name in V6_ONLY else client.socks
 
+
+def convicted_of(client, name, signal, limit):
+    def found():
+        return next((c["signal"] for c in client.convictions() if c["subject"] == name), None)
+    seen = wait_until(found, limit, f"{name} convicted")
+    expect(seen == signal, f"{name} convicted of '{seen}'")
+
+
+def still_by_tunnel(lab, name, state):
+    with Client(lab, state=state) as client:
+        goes_by_tunnel(lab, f"https://{name}/100k", name, proxy_of(client, name), f"the visit to {name} after a new start")
+
+
+FREEZING = ["stall4.example", "stall6.example", "stall.example"]
 
 for size in ("12k", "16k", "20k", "30k"):
-    for family in (4, 6):
-        def freeze(lab, size=size, family=family):
-            return frozen(lab, size, family, SOCKS if family == 4 else HTTP)
+    def freeze(lab, size=size):
+        for name in FREEZING:
+            lab.a.add(f"freeze {name} {size}")
+        with clients_for(lab, FREEZING) as clients:
+            found = at_once(lambda name: until_whole(lab, f"https://{name}/100k", proxy=proxy_of(clients[name], name)), FREEZING)
+            slowest = max(taken for taken, _ in found)
+            expect(slowest < WITHIN, f"whole after {slowest:.1f} s")
+            for name, client in clients.items():
+                goes_by_tunnel(lab, f"https://{name}/100k", name, proxy_of(client, name), f"the next visit to {name}")
+            for name, client in clients.items():
+                convicted_of(client, name, "frozen", 15)
+        for name, client in clients.items():
+            still_by_tunnel(lab, name, client.state)
+        return f"whole after {slowest:.1f} s, connection {max(n for _, n in found)}"
 
-        scenario(f"later: a connection that stands still after {size}, IPv{family}", "surang")(freeze)
+    scenario(f"later: a connection that stands still after {size}, sites with IPv4, IPv6, both", "surang")(freeze)
 
 
 @scenario("later: small answers on one connection, until it stands still between two", "surang")
@@ -77,49 +86,56 @@ def between_answers(lab):
     return f"{len(lost)} of 30 lost, {taken:.1f} s"
 
 
-def fill_memory(lab):
+def fill_memory(lab, proxy=SOCKS):
     """Lets Surang see what other sites reach here."""
     for name in ("open", "calm", "fresh"):
-        expect(whole(lab.visitor.curl(f"https://{name}.example/100k", proxy=SOCKS)), f"{name} before")
+        expect(whole(lab.visitor.curl(f"https://{name}.example/100k", proxy=proxy)), f"{name} before")
 
 
-def throttled(lab, rule, compared):
-    name = "crawl.example"
-    for address in (address4(name), address6(name)):
-        lab.a.add(rule.format(address))
-    with Client(lab) as client:
-        if compared:
-            fill_memory(lab)
-        running = threading.Thread(target=lambda: lab.visitor.curl(f"https://{name}/1m", proxy=SOCKS, limit=20))
+# By clients that have seen what other sites reach, and by such that have not.
+COMPARED = ["known4.example", "known6.example", "known.example"]
+CRAWLING = [*COMPARED, "crawl4.example", "crawl6.example", "crawl.example"]
+
+
+def throttled(lab, rule):
+    for name in CRAWLING:
+        for address in addresses(name):
+            lab.a.add(rule.format(address))
+    with clients_for(lab, CRAWLING) as clients:
+        at_once(lambda name: fill_memory(lab, clients[name].socks), COMPARED)
         traffic = Traffic(lab)
-        running.start()
+        downloads = [lab.visitor.begin(f"https://{name}/1m", client.socks) for name, client in clients.items()]
         try:
-            wait_until(lambda: traffic.direct(name), 10, "the first connection")
+            for name in CRAWLING:
+                wait_until(lambda name=name: traffic.direct(name), 10, f"the first connection to {name}")
             time.sleep(WITHIN - 1)
-            goes_by_tunnel(lab, f"https://{name}/100k", name, SOCKS, "the second connection, after 5 s,")
-            convicted = wait_until(client.convictions, 25, "convicted")
-            expect([(c["subject"], c["signal"]) for c in convicted] == [(name, "throttled")], f"convicted: {convicted}")
+            for name, client in clients.items():
+                goes_by_tunnel(lab, f"https://{name}/100k", name, client.socks, f"the second connection to {name}, after 5 s,")
+            began = time.monotonic()
+            for name, client in clients.items():
+                convicted_of(client, name, "throttled", 25)
         finally:
-            running.join()
-    with Client(lab, state=client.state):
-        goes_by_tunnel(lab, f"https://{name}/100k", name, SOCKS, "the visit after a new start")
+            for download in downloads:
+                download.stop()
+    for name, client in clients.items():
+        still_by_tunnel(lab, name, client.state)
+    return f"all convicted {time.monotonic() - began:.1f} s after the second connection"
 
 
 for kind, rule in [("shaped to 100 kbit/s", "throttle {} 100k"), ("shaped to 200 kbit/s", "throttle {} 200k"),
                    ("policed to 100 kbit/s", "throttle {} 100k policed"),
                    ("policed to 200 kbit/s", "throttle {} 200k policed")]:
-    for compared in (True, False):
-        def throttle(lab, rule=rule, compared=compared):
-            return throttled(lab, rule, compared)
+    def throttle(lab, rule=rule):
+        return throttled(lab, rule)
 
-        scenario(f"later: a site {kind}, {'others known' if compared else 'nothing known of others'}", "surang")(throttle)
+    scenario(f"later: {kind}, others known or not, sites with IPv4, IPv6, both", "surang")(throttle)
 
 
 @scenario("later: a site that is slow for everyone is not convicted", "surang")
 def slow_for_everyone(lab):
     name = "crawl.example"
     for censor in (lab.a, lab.watch):
-        for address in (address4(name), address6(name)):
+        for address in addresses(name):
             censor.add(f"throttle {address} 150k")
     with Client(lab) as client:
         fill_memory(lab)
@@ -139,30 +155,34 @@ def a_whole_page(lab, name, proxy=SOCKS):
     return found
 
 
-@scenario("later: a man in the middle: the second visit is right", "surang")
+def redirect_to_impostors(censor, names):
+    for name in names:
+        for address in addresses(name):
+            censor.add(f"redirect {address} {IMPOSTORS[name][':' in address]}")
+
+
+@scenario("later: a man in the middle: the second visit is right, sites with IPv4, IPv6, both", "surang")
 def man_in_the_middle(lab):
-    for name, addresses in IMPOSTORS.items():
-        lab.a.add(f"redirect {address4(name)} {addresses[0]}")
-        lab.a.add(f"redirect {address6(name)} {addresses[1]}")
-    with Client(lab) as client:
-        first = lab.visitor.curl("https://mitm.example/1k", proxy=SOCKS)
-        expect(first.exit == CERTIFICATE_REFUSED, f"the first visit: {first}")
-        convicted = wait_until(client.convictions, 5, "convicted")
-        expect([(c["subject"], c["signal"]) for c in convicted] == [("mitm.example", "tls_certificate")],
-               f"convicted: {convicted}")
-        a_whole_page(lab, "mitm.example")
-        # Where one was caught, others are found out in flight.
-        a_whole_page(lab, "mitm2.example")
-        a_whole_page(lab, "open.example")
-    return "the second site at its first visit"
+    names = ["four.example", "six.example", "both.example"]
+    redirect_to_impostors(lab.a, [*names, "mitm.example"])
+    with clients_for(lab, names) as clients:
+        for name, client in clients.items():
+            first = lab.visitor.curl(f"https://{name}/1k", proxy=client.socks)
+            expect(first.exit == CERTIFICATE_REFUSED, f"the first visit to {name}: {first}")
+        for name, client in clients.items():
+            convicted_of(client, name, "tls_certificate", 5)
+            a_whole_page(lab, name, client.socks)
+            # Where one was caught, others are found out in flight.
+            a_whole_page(lab, "mitm.example", client.socks)
+            a_whole_page(lab, "open.example", client.socks)
+    return "another site at its first visit"
 
 
 @scenario("later: a site with a certificate of its own that nobody trusts is not convicted", "surang")
 def own_bad_certificate(lab):
     name = "mitm.example"
     for censor in (lab.a, lab.watch):
-        censor.add(f"redirect {address4(name)} {IMPOSTORS[name][0]}")
-        censor.add(f"redirect {address6(name)} {IMPOSTORS[name][1]}")
+        redirect_to_impostors(censor, [name])
     with Client(lab) as client:
         for _ in range(3):
             found = lab.visitor.curl(f"https://{name}/1k", proxy=SOCKS)

@@ -1,4 +1,5 @@
 """Programs inside and outside the namespaces: started, waited for, and ended by their process ids alone."""
+import concurrent.futures
 import ctypes
 import os
 import signal
@@ -80,3 +81,9 @@ def wait_until(condition, timeout, what):
         if time.monotonic() > until:
             raise AssertionError(f"not within {timeout} s: {what}")
         time.sleep(0.02)
+
+
+def at_once(function, *arguments):
+    """The results of the calls, all made at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(len(arguments[0])) as pool:
+        return list(pool.map(function, *arguments))

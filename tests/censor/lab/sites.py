@@ -13,12 +13,16 @@ from .processes import Daemon, sh
 SITES = {name + ".example": number for number, name in enumerate(
     ["cover", "open", "calm", "reset", "www.reset", "drop", "fin", "poison", "bogus", "late", "ipdrop", "iprst",
      "icmp", "page", "slow", "freeze", "post", "fresh", "split", "window", "alone", "shared", "probe",
-     "stall", "crawl", "mitm", "mitm2"], start=10)}
+     "stall", "crawl", "mitm", "four", "six", "both", "stall4", "stall6", "crawl4", "crawl6", "known",
+     "known4", "known6", "mixed"], start=10)}
 SITES["sharing.example"] = SITES["shared.example"]
-V4_ONLY = {"alone.example", "shared.example", "sharing.example"}  # no AAAA record; the last two have one address
-HEAVY = {"stall.example", "crawl.example"}  # their front page has 100 KB
-# Answers as mitm.example and mitm2.example with certificates of an authority that nobody trusts.
-IMPOSTORS = {"mitm.example": ("93.184.2.1", "2a00:93::2:1"), "mitm2.example": ("93.184.2.2", "2a00:93::2:2")}
+V4_ONLY = {name + ".example" for name in ("alone", "shared", "sharing", "four", "stall4", "crawl4", "known4")}
+V6_ONLY = {name + ".example" for name in ("six", "stall6", "crawl6", "known6")}
+HEAVY = {name + ".example" for name in ("stall", "stall4", "stall6", "crawl", "crawl4", "crawl6", "known", "known4", "known6",
+                                        "mixed")}  # their front page has 100 KB
+# Answer as these sites with certificates of an authority that nobody trusts.
+IMPOSTORS = {name + ".example": (f"93.184.2.{number}", f"2a00:93::2:{number}")
+             for number, name in enumerate(["mitm", "four", "six", "both"], start=1)}
 DOH = {"doh1.example": "94.140.1.1", "doh2.example": "94.140.1.2", "doh3.example": "94.140.1.3"}
 # Any name below them resolves: to an address where nothing listens, and to one where nothing answers.
 REFUSED, SILENT = "refused.example", "silent.example"
@@ -36,6 +40,11 @@ def address4(name):
 
 def address6(name):
     return f"2a00:93::{SITES[name]}"
+
+
+def addresses(name):
+    """Those that its names resolve to, IPv4 first."""
+    return ([] if name in V6_ONLY else [address4(name)]) + ([] if name in V4_ONLY else [address6(name)])
 
 
 PAGE = """<!doctype html><html><head><title>%s</title></head><body><p id=hello>Hello from %s</p><p id=time></p>
@@ -100,13 +109,13 @@ class Sites:
                "      proxy_set_header Connection ''; }\n")
         servers = []
         for name in SITES:
-            addresses = [address4(name)] + ([] if name in V4_ONLY else [f"[{address6(name)}]"])
+            listens = [f"[{address}]" if ":" in address else address for address in addresses(name)]
             page = (PAGE % (name, name)).replace("\n", " ").replace("'", "\\'")
             body = (heavy if name in HEAVY else small % page) + site
-            ports = [(a, 80, "") for a in addresses] + [(a, 443, " ssl http2") for a in addresses]
+            ports = [(a, 80, "") for a in listens] + [(a, 443, " ssl http2") for a in listens]
             servers.append(_server(name, ports, body, authority.of(name), authority.key))
-        for name, addresses in IMPOSTORS.items():
-            ports = [(addresses[0], 443, " ssl http2"), (f"[{addresses[1]}]", 443, " ssl http2")]
+        for name, (four, six) in IMPOSTORS.items():
+            ports = [(four, 443, " ssl http2"), (f"[{six}]", 443, " ssl http2")]
             servers.append(_server(name, ports, site, self.untrusted.of(name), self.untrusted.key))
         for name, address in DOH.items():
             servers.append(_server(name, [(address, 443, " ssl http2")], doh, authority.of(name), authority.key))
@@ -136,7 +145,7 @@ http {{
                  "user=root", "group=root", "local-ttl=60", f"listen-address={RESOLVER4}",
                  f"listen-address={RESOLVER6}", "listen-address=127.0.0.1", f"pid-file={self._file('dns.pid')}"]
         for name in SITES:
-            lines.append(f"host-record={name},{address4(name)}" + ("" if name in V4_ONLY else f",{address6(name)}"))
+            lines.append(f"host-record={name}," + ",".join(addresses(name)))
         for name, address in DOH.items():
             lines.append(f"host-record={name},{address}")
         for name, address in ((REFUSED, "93.184.200.1"), (SILENT, "93.185.1.1")):

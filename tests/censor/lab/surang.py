@@ -1,4 +1,5 @@
 """The two programs under test, in their namespaces."""
+import contextlib
 import json
 import os
 import re
@@ -47,15 +48,17 @@ class Bridge:
 
 
 class Client:
-    """A fresh client; `settings` are of [detection], `state` an earlier client's to go on with; `link` False: no bridge."""
+    """A fresh client; `settings` are of [detection], `state` an earlier client's to go on with; `link` False: no bridge;
+    another `port` for one beside others."""
 
-    def __init__(self, lab, state=None, link=None, rules=(), top=(), **settings):
-        self.lab, self.own_state = lab, state is None
+    def __init__(self, lab, state=None, link=None, rules=(), top=(), port=1080, **settings):
+        self.lab, self.port = lab, port
+        self.socks, self.http = f"socks5h://127.0.0.1:{port}", f"http://127.0.0.1:{port}"
         self.directory = tempfile.mkdtemp(dir=lab.directory, prefix="client-")
         self.state = state or os.path.join(self.directory, "state")
         self.binary = os.path.join(lab.build_dir, "client/surang")
         self.config = os.path.join(self.directory, "client.toml")
-        lines = ['listen = ["127.0.0.1:1080", "[::1]:1080"]', f'state_dir = "{self.state}"', 'log_level = "debug"',
+        lines = [f'listen = ["127.0.0.1:{port}", "[::1]:{port}"]', f'state_dir = "{self.state}"', 'log_level = "debug"',
                  f'extra_ca_file = "{lab.authority.certificate}"', *top]
         if link is not False:
             lines += ["[[bridge]]", f'link = "{link or lab.bridge.link}"']
@@ -72,7 +75,7 @@ class Client:
 
     def __enter__(self):
         self.daemon = Daemon([self.binary, "--config", self.config, "run"], self.log, self.lab.network.ns["cl"])
-        self.daemon.wait_for("listening on 127.0.0.1:1080")
+        self.daemon.wait_for(f"listening on 127.0.0.1:{self.port}")
         return self
 
     def __exit__(self, *_):
@@ -91,6 +94,13 @@ class Client:
 
     def convictions(self):
         return self.status()["convictions"]
+
+
+@contextlib.contextmanager
+def clients_for(lab, names, **settings):
+    """A client for each, side by side, each on a port of its own."""
+    with contextlib.ExitStack() as running:
+        yield {name: running.enter_context(Client(lab, port=1080 + n, **settings)) for n, name in enumerate(names)}
 
 
 def is_site(event, name):

@@ -1,15 +1,15 @@
 """The table of scenarios: each a function of the lab that returns what it measured, or fails an `expect`."""
 import collections
 
-Scenario = collections.namedtuple("Scenario", "name needs alone function")
+Scenario = collections.namedtuple("Scenario", "name needs alone first function")
 TABLE = []
 
 
-def scenario(name, needs="", alone=False):
+def scenario(name, needs="", alone=False, first=False):
     """`needs` "surang": the programs must be built. `alone`: it measures what others beside it on the machine would
-    disturb: a few milliseconds, a rate, the share of a processor."""
+    disturb: a few milliseconds, a rate. `first`: it takes so long that the others are better done beside it."""
     def register(function):
-        TABLE.append(Scenario(name, needs, alone, function))
+        TABLE.append(Scenario(name, needs, alone, first, function))
         return function
     return register
 

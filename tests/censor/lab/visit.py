@@ -4,7 +4,7 @@ import re
 import shutil
 import tempfile
 
-from .processes import sh
+from .processes import Daemon, sh
 
 FORMAT = "%{exitcode} %{http_code} %{time_namelookup} %{time_connect} %{time_appconnect} " \
          "%{time_starttransfer} %{time_total} %{size_download} %{remote_ip} %{url}\\n"
@@ -36,6 +36,11 @@ class Visitor:
         done = self.run("curl", "-s", "-q", "-o", output, "-w", FORMAT, "--cacert", self.authority.certificate,
                         "--max-time", limit, *via, *options, url, timeout=limit + 10)
         return Fetched(done.stdout.splitlines()[-1])
+
+    def begin(self, url, proxy):
+        """A download that goes on until it is stopped, or over."""
+        return Daemon(["curl", "-s", "-q", "-o", "/dev/null", "--cacert", self.authority.certificate, "--proxy", proxy, url],
+                      os.devnull, self.namespace)
 
     def curl_many(self, urls, *options, proxy=None, limit=30, at_once=20):
         """Each URL once, `at_once` in flight."""

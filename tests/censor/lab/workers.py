@@ -103,6 +103,7 @@ def run(scenarios, build_dir, keep, jobs, tag, report):
     """Calls `report` with an Outcome as each scenario ends."""
     remove_leftovers()
     together = [n for n, one in enumerate(scenarios) if not one.alone]
+    together.sort(key=lambda n: not scenarios[n].first)
     alone = [n for n, one in enumerate(scenarios) if one.alone]
     jobs = max(1, min(jobs, len(together)))
     all_workers = [Worker(scenarios, build_dir, keep, f"{tag}-{n}") for n in range(1, jobs + 1)]
