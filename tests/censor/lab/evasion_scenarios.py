@@ -51,6 +51,8 @@ def straight(lab, name, way, usual):
 # what, site, rule, the way that passes, most extra seconds of the first visit with a bridge, and without any
 PASSED = [
     ("SNI reset", "reset.example", "sni-reset reset.example", FRAGMENTED, RESET, RESET),
+    ("SNI reset of a site with IPv4 alone", "four.example", "sni-reset four.example", FRAGMENTED, RESET, RESET),
+    ("SNI reset of a site with IPv6 alone", "six.example", "sni-reset six.example", FRAGMENTED, RESET, RESET),
     ("SNI drop", "drop.example", "sni-drop drop.example", FRAGMENTED, SILENCE, SILENCE),
     ("SNI fin", "fin.example", "sni-fin fin.example", FRAGMENTED, RESET, RESET),
     ("SNI reset by a box that wants whole records and joins no segments", "split.example",

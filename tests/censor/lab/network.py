@@ -103,8 +103,9 @@ class Network:
                "net.ipv4.ip_nonlocal_bind=1", "net.ipv6.ip_nonlocal_bind=1")
             sh("ip", "-n", name, "link", "set", "lo", "up")
         for part in ("a", "b", "t", "net"):
+            # Unreachable is said each time: what a site meets must not hang upon who was there just before.
             sh("ip", "netns", "exec", self.ns[part], "sysctl", "-qw", "net.ipv4.ip_forward=1",
-               "net.ipv6.conf.all.forwarding=1")
+               "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
         for site in (SITES4, RESOLVER4 + "/32", "94.140.0.0/16"):
             self.ip("net", "route", "add", "local", site, "dev", "lo")
         for site in (SITES6, RESOLVER6 + "/128", "2a00:94::/32"):
