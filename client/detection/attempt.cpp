@@ -71,8 +71,12 @@ class Runner {
     }
     a_->stream = std::move(*opened);
     a_->view.rtt = rtt_of(*a_->stream);
-    if (cuts_hello(order_.way))
-      a_->stream = evading(std::move(a_->stream), order_.way, [this] { step(Stage::waiting); });
+    if (cuts_hello(order_.way)) {
+      // Where nothing is said here, the first flight is somebody else's, and sent when this has ended.
+      std::function<void()> arrived;
+      if (!order_.flight->bytes.empty()) arrived = [this] { step(Stage::waiting); };
+      a_->stream = evading(std::move(a_->stream), order_.way, std::move(arrived));
+    }
     step(Stage::waiting);
     if (const auto& bytes = order_.flight->bytes; !bytes.empty()) {
       a_->view.sent = true;
