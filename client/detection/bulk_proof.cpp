@@ -166,7 +166,7 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
   }
   const auto dog = std::make_shared<Watchdog>(executor);
   const Progress start(tls ? FirstFlight::Kind::tls : FirstFlight::Kind::http, 0, winner->view.rtt,
-                       Clock::now());
+                       Clock::now(), true);
   auto watched = std::make_unique<WatchedStream>(std::move(winner->stream), start, way, to, host, dog);
   dog->guard(*watched);
   StreamPtr stream;

@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 
 // Where boxes are known to stop a connection, when nothing but an unanswered request tells of it.
 constexpr std::uint64_t kBoxFrom = 12 * 1024, kBoxTo = 30 * 1024;
-// A pause of more than that between records is the site's own.
+// A pause of more than that between records is the site's own; not in an answer to a request of our own,
+// where a long round trip makes as long ones.
 constexpr auto kSteadyGap = 400ms;
 // What one gap in the middle of a record counts at most, and the two longest not at all: a few losses are no
 // pace.
@@ -23,8 +24,8 @@ constexpr double kShare = 5, kWindowShare = 3;
 }  // namespace
 
 Progress::Progress(FirstFlight::Kind kind, std::size_t flight_size, Clock::duration rtt,
-                   Clock::time_point now)
-    : tls_(kind == FirstFlight::Kind::tls), rtt_(rtt), sent_(flight_size), last_(now) {}
+                   Clock::time_point now, bool own)
+    : tls_(kind == FirstFlight::Kind::tls), own_(own), rtt_(rtt), sent_(flight_size), last_(now) {}
 
 // Since the last byte, as far as somebody waited for the next.
 Clock::duration Progress::waited(Clock::time_point now) const {
@@ -37,7 +38,7 @@ void Progress::from_site(std::span<const std::uint8_t> bytes, Clock::time_point 
   const bool whole = !in_record();
   if (received_ > 0) {
     busy_bytes_ += bytes.size();
-    if (!whole || (gap <= kSteadyGap && !asked_at_))
+    if (!whole || ((own_ || gap <= kSteadyGap) && !asked_at_))
       count(std::min<Clock::duration>(gap, kMostOfGap), !whole);
   }
   received_ += bytes.size();

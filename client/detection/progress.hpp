@@ -27,8 +27,9 @@ enum class Pace { unknown, fine, slow };
 
 class Progress {
  public:
-  /// `rtt` is zero where it is not known.
-  Progress(FirstFlight::Kind kind, std::size_t flight_size, Clock::duration rtt, Clock::time_point now);
+  /// `rtt` is zero where it is not known. `own`: nothing pauses on this side, as a browser may.
+  Progress(FirstFlight::Kind kind, std::size_t flight_size, Clock::duration rtt, Clock::time_point now,
+           bool own = false);
 
   void from_site(std::span<const std::uint8_t> bytes, Clock::time_point now);
   void to_site(std::span<const std::uint8_t> bytes, Clock::time_point now);
@@ -68,7 +69,7 @@ class Progress {
   double rate_over(Clock::duration time) const;
   Clock::duration by_chance() const { return longest_[0] + longest_[1]; }
 
-  bool tls_;
+  bool tls_, own_;
   Clock::duration rtt_;
   RecordTracker from_;
   std::uint64_t received_ = 0, sent_ = 0;

@@ -306,3 +306,17 @@ TEST_CASE("others are two domains at least, lately, by their median") {
   memory.forget();
   CHECK(!memory.others("x.example", now));
 }
+
+TEST_CASE("in a proof of our own, a long round trip's gaps count, of a page without records as well") {
+  const auto rate = [](bool own) {
+    Clock::time_point now{100s};
+    Progress progress(FirstFlight::Kind::http, 100, 450ms, now, own);
+    for (int window = 0; window < 8; ++window, now += 450ms) {
+      progress.from_site(Bytes(14'000, 0x5A), now);
+      progress.waits(now);
+    }
+    return progress.rate_with_losses();
+  };
+  CHECK(rate(true) == doctest::Approx(14'000 / 0.45));
+  CHECK(rate(false) > 1e6);  // a browser may have paused
+}
