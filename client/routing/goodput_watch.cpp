@@ -147,7 +147,9 @@ asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
   }
   const bool broke = direct.bytes > 0;  // a way that does not even open is judged elsewhere
   const auto other = co_await prove(Way::tunnel, s.to, s.host);
-  if (broke && other.complete && other.bytes > direct.bytes)
+  // A slow line may take longer for all of it than a proof lasts.
+  const bool goes_on = !other.stalled && other.bytes >= 2 * direct.bytes;
+  if (broke && other.bytes > direct.bytes && (other.complete || goes_on))
     convict_proved(s, at_bytes(direct.bytes), std::to_string(other.bytes) + " bytes", stay);
   else
     learner.trust_way(s.host);
