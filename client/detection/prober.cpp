@@ -17,6 +17,7 @@ namespace surang::client {
 namespace {
 
 constexpr std::chrono::seconds kLongestRetest{30};
+constexpr UnixSeconds kLately = 24 * 3600;
 
 // What a ServerHello of whoever sits at the address cannot disprove.
 bool needs_certificate(const Verdict& v) {
@@ -38,9 +39,19 @@ bool shows_its_own(const Verdict& v, const AttemptView& direct, const AttemptVie
   return confirms_page(tunnel, direct);
 }
 
-// What a first answer cannot disprove.
-bool needs_bulk(const Verdict& v) {
-  return v.signal == Signal::frozen || v.signal == Signal::throttled;
+bool is_bulk(Signal signal) {
+  return signal == Signal::frozen || signal == Signal::throttled;
+}
+
+// What a first answer cannot disprove: how it was convicted, or has been here lately where that was for
+// something else. Signal::none: a first answer is enough.
+Signal bulk_to_disprove(Learner& learner, const Verdict& v) {
+  if (is_bulk(v.signal)) return v.signal;
+  const auto evidence = learner.store().evidence(v.network, v.subject);
+  const auto since = unix_now() - kLately;
+  const auto found = std::find_if(evidence.begin(), evidence.end(),
+                                  [&](const auto& e) { return e.at >= since && is_bulk(e.signal); });
+  return found == evidence.end() ? Signal::none : found->signal;
 }
 
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
@@ -74,9 +85,9 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     works = shown.works && shown.attempt->page && alike(*direct.attempt->page, *shown.attempt->page);
     if (!works) signal = v.signal;
   }
-  if (works && needs_bulk(v) && tls_context) {
-    works = co_await carries_again(executor, tools, limits, v.signal, to, host, tls_context());
-    if (!works) signal = v.signal;
+  if (const auto bulk = bulk_to_disprove(learner, v); works && bulk != Signal::none && tls_context) {
+    works = co_await carries_again(executor, tools, limits, bulk, to, host, tls_context());
+    if (!works) signal = bulk;
   }
   if (!learner.still_on(stay)) co_return;
   if (works) {
