@@ -26,6 +26,16 @@ bool contradicts(const std::vector<address>& first, const std::vector<address>& 
   return comparable;
 }
 
+bool all_bare(std::span<const DnsReply> replies) {
+  unsigned most = 0;
+  bool edns = false;
+  for (const auto& reply : replies) {
+    most = std::max<unsigned>(most, reply.records);
+    edns |= reply.records > 0 && reply.edns;
+  }
+  return most == 1 && !edns;
+}
+
 bool SinkholeWatch::shared(const std::string& host, const std::vector<address>& addresses) {
   constexpr std::size_t kMost = 4096;
   if (domains_.size() > kMost) domains_.clear();

@@ -4,10 +4,12 @@
 #include <boost/asio/ip/address.hpp>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "client/detection/signals.hpp"
+#include "client/dns/dns_message.hpp"
 
 namespace surang::client {
 
@@ -19,6 +21,10 @@ Signal check_addresses(const std::string& host, const std::vector<boost::asio::i
 /// of the same family.
 bool contradicts(const std::vector<boost::asio::ip::address>& first,
                  const std::vector<boost::asio::ip::address>& second);
+
+/// The replies about one name, of either family: bare records, one in each at most, and nowhere the EDNS
+/// record that a name server repeats. As injectors answer, and a few old routers.
+bool all_bare(std::span<const DnsReply> replies);
 
 /// Addresses given for unrelated names. A sinkhole is; so is a content network, which is why this asks for
 /// contrast and proves nothing.

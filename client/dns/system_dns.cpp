@@ -221,15 +221,14 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
 
   static Result<SystemReply> summary(const std::vector<Question>& questions, const std::string& host) {
     SystemReply reply;
-    bool answered = false, refused = true, no_such_name = false, edns = false;
-    unsigned most = 0;
+    bool answered = false, refused = true, no_such_name = false;
+    std::vector<DnsReply> replies;
     reply.ttl = 300s;
     Addresses v4;
     for (const auto& q : questions) {
       if (!q.answered) continue;
       answered = true;
-      most = std::max<unsigned>(most, q.reply.records);
-      if (q.reply.records > 0) edns |= q.reply.edns;
+      replies.push_back(q.reply);
       refused &= q.reply.kind == DnsReply::Kind::failed;
       no_such_name |= q.reply.kind == DnsReply::Kind::no_such_name;
       if (!q.reply.addresses.empty()) reply.ttl = std::min(reply.ttl, q.reply.ttl);
@@ -245,7 +244,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
       return reply;
     }
     reply.answer.doubt = check_addresses(host, reply.answer.addresses);
-    reply.answer.thin = most == 1 && !edns;
+    reply.answer.thin = all_bare(replies);
     return reply;
   }
 
