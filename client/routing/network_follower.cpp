@@ -82,12 +82,13 @@ void RouterCore::start_following() {
 
 asio::awaitable<void> RouterCore::following(std::shared_ptr<RouterCore> self) {
   struct Hearing {
+    explicit Hearing(RouterCore& c) : core(c) {}
     RouterCore& core;
     ~Hearing() {
       if (core.parts.on_network_news) core.parts.on_network_news(nullptr);
     }
   };
-  const Hearing hearing{*self};
+  const Hearing hearing(*self);
   bool told = false;
   Alarm again(executor);
   asio::steady_timer burst(executor);
