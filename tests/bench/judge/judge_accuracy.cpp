@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/bench/judge/outage.hpp"
 #include "tests/bench/judge/simulated_person.hpp"
 #include "tests/support/virtual_time.hpp"
 
@@ -156,7 +157,7 @@ int report(const Tally& t) {
   judge(median(recovery) < kLongestRecovery, "direct again after the end of a block, median",
         median(recovery), kLongestRecovery, " s");
   judge(extra <= kMostExtra, "direct traffic by probes", extra * 100, kMostExtra * 100, " %");
-  return failed > 0;
+  return failed;
 }
 
 }  // namespace
@@ -165,7 +166,7 @@ int main(int count, char** words) {
   const int networks = count > 1 ? std::atoi(words[1]) : 40;
   const double days = count > 2 ? std::atof(words[2]) : 2;
   const unsigned seed = count > 3 ? static_cast<unsigned>(std::atoi(words[3])) : 1;
-  if (networks < 1 || days <= 0) {
+  if (networks < 0 || days <= 0) {
     std::fprintf(stderr, "usage: judge_accuracy [NETWORKS [DAYS [SEED]]]\n");
     return 64;
   }
@@ -175,6 +176,8 @@ int main(int count, char** words) {
   test::start_virtual_time();
   Tally all;
   for (int i = 0; i < networks; ++i) all.add(run_network(seed + static_cast<unsigned>(i), days, ca_file));
+  int failed = report(all);
+  failed += judge_outages(ca_file, seed);
   std::filesystem::remove(ca_file);
-  return report(all);
+  return failed > 0;
 }

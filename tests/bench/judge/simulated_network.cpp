@@ -19,6 +19,7 @@ using asio::ip::address;
 
 constexpr std::size_t kRandomAt = 11, kRandomSize = 32;  // record 5, handshake 4, version 2
 constexpr std::uint8_t kMark = 0xB5;
+constexpr std::uint64_t kProviders = 3;              // of encrypted DNS
 constexpr std::uint32_t kFirstAddress = 0x5DB80101;  // 93.184.1.1
 const address kBogon = asio::ip::make_address("10.10.34.35"), kLiar = asio::ip::make_address("93.190.1.1");
 
@@ -63,7 +64,7 @@ struct SimulatedNetwork::Names : client::Names {
     const bool fresh = cached[host] < Clock::now();
     if (fresh) co_await net.pause(net.exchange(net.conditions_.rtt, 1500ms));
     NameAnswer answer;
-    if (net.away() && fresh) {
+    if (net.away() && fresh && !net.conditions_.names_survive) {
       co_await net.pause(4s);
       answer.doubt = Signal::dns_silence;
       answer.error = make_error_code(Errc::timed_out);
@@ -86,6 +87,8 @@ struct SimulatedNetwork::Names : client::Names {
     co_return answer;
   }
   asio::awaitable<Result<std::vector<address>>> encrypted(std::string host) override {
+    // Who cannot be reached is followed by the next, by all ways.
+    net.dials.encrypted_dns += net.away() ? 2 * kProviders : 1;
     for (int i = 0; i < 3; ++i) co_await net.pause(net.exchange(net.conditions_.rtt, 1s));
     if (net.away()) {
       co_await net.pause(6s);
@@ -107,6 +110,7 @@ struct SimulatedNetwork::Connector : client::Connector {
 
   asio::awaitable<Result<StreamPtr>> connect(std::vector<address> addresses, std::uint16_t port,
                                              std::vector<ConnectAttempt>* attempts) override {
+    ++net.dials.direct;
     const auto to = addresses.front();
     const auto* site = net.at(to);
     const auto begun = Clock::now();
@@ -150,6 +154,7 @@ struct SimulatedNetwork::Tunnel : Dialer {
   SimulatedNetwork& net;
 
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override {
+    ++net.dials.bridge;
     if (within(net.conditions_.bridge_down, net.now())) {
       co_await net.pause(1s);
       co_return make_error_code(Errc::no_route);

@@ -34,8 +34,15 @@ struct Conditions {
   double loss = 0;        ///< of packets, each way
   Clock::duration rtt{};  ///< of the access network
   Clock::duration bridge_rtt{};
-  std::vector<Span> outages;  ///< nothing comes through
+  std::vector<Span> outages;   ///< nothing comes through
+  bool names_survive = false;  ///< but for the names, which a resolver near by has in its cache
   std::vector<Span> bridge_down;
+};
+
+/// Connections begun, whoever wanted them, answered or not.
+struct Dials {
+  std::uint64_t direct = 0, encrypted_dns = 0, bridge = 0;
+  std::uint64_t all() const { return direct + encrypted_dns + bridge; }
 };
 
 /// What went over the direct way, in bytes of payload.
@@ -65,6 +72,7 @@ class SimulatedNetwork {
   double exponential(double mean) { return std::exponential_distribution<>(1 / mean)(random_); }
 
   Traffic traffic;
+  Dials dials;
 
  private:
   friend class SimulatedStream;

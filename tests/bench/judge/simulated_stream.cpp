@@ -94,8 +94,11 @@ asio::awaitable<Result<void>> SimulatedStream::write_all(asio::const_buffer from
   }
   std::vector<std::uint8_t> out;
   if (http) {
-    constexpr std::string_view kPage = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    out.assign(kPage.begin(), kPage.end());
+    const std::string_view asked(reinterpret_cast<const char*>(flight.data()), flight.size());
+    const bool nothing = asked.starts_with("GET /generate_204");
+    const std::string_view page =
+        nothing ? "HTTP/1.1 204 No Content\r\n\r\n" : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    out.assign(page.begin(), page.end());
   } else if (browser_) {
     if (first) out = test::server_hello(session_id_of(flight));
   } else {
