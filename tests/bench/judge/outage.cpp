@@ -88,7 +88,7 @@ class Tabs {
     for (bool first = true;;) {
       const bool in_outage = net_.away(), afterwards = net_.now() >= kBefore + kOutage;
       const Endpoint to(site.name, 443);
-      auto flight = net_.browser_flight(site.name);
+      auto flight = net_.browser_flight(site);
       auto begun = router_.begin(to);
       auto opened = co_await router_.open(to, std::move(flight), std::move(begun));
       tries += in_outage;
@@ -123,6 +123,7 @@ int judge(const Case& c, const std::string& ca_file, unsigned seed) {
     sites[i].name = i == kNames ? "portal.example" : "site" + std::to_string(i) + ".example";
     sites[i].distance = 20ms;
     sites[i].thinking = 30ms;
+    sites[i].plain = i == kNames;
   }
   SimulatedNetwork network(io.get_executor(), std::move(conditions), std::move(sites), seed);
   std::ofstream(ca_file) << network.authority();

@@ -1,14 +1,12 @@
 #include "tests/bench/judge/simulated_network.hpp"
 
 #include <algorithm>
-#include <array>
-#include <boost/asio/error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "client/detection/probe_flight.hpp"
 #include "tests/bench/judge/simulated_keys.hpp"
-#include "tests/bench/judge/simulated_stream.hpp"
+#include "tests/bench/judge/simulated_parts.hpp"
 
 namespace surang::judge {
 namespace {
@@ -19,31 +17,19 @@ using asio::ip::address;
 
 constexpr std::size_t kRandomAt = 11, kRandomSize = 32;  // record 5, handshake 4, version 2
 constexpr std::uint8_t kMark = 0xB5;
-constexpr std::uint64_t kProviders = 3;              // of encrypted DNS
-constexpr std::uint32_t kFirstAddress = 0x5DB80101;  // 93.184.1.1
-const address kBogon = asio::ip::make_address("10.10.34.35"), kLiar = asio::ip::make_address("93.190.1.1");
+constexpr std::uint32_t kFirstAddress = 0x5DB80101;  // 93.184.1.1, and 2a00:1450::5db8:101
 
 }  // namespace
-
-std::string_view to_string(Block block) {
-  constexpr std::array<std::string_view, kBlocks> kNames{"open",     "DNS NXDOMAIN", "DNS bogon", "DNS liar",
-                                                         "SYN drop", "SYN reset",    "ICMP",      "TLS reset",
-                                                         "TLS fin",  "TLS silence"};
-  return kNames[static_cast<std::size_t>(block)];
-}
-
-bool within(const std::vector<Span>& spans, Clock::duration at) {
-  return std::any_of(spans.begin(), spans.end(),
-                     [&](const auto& s) { return s.first <= at && at < s.second; });
-}
 
 void mark_as_browsers(std::span<std::uint8_t> hello) {
   std::fill_n(hello.begin() + kRandomAt, kRandomSize, kMark);
 }
 
 bool is_browsers(std::span<const std::uint8_t> flight) {
-  if (flight.size() < kRandomAt + kRandomSize || flight[0] != 22)
-    return !flight.empty() && (flight[0] == 'G' || flight[0] == 'P');
+  if (flight.size() < kRandomAt + kRandomSize || flight[0] != 22) {
+    const std::string_view text(reinterpret_cast<const char*>(flight.data()), flight.size());
+    return text.find(kBrowsersField) != text.npos;
+  }
   return std::all_of(flight.begin() + kRandomAt, flight.begin() + kRandomAt + kRandomSize,
                      [](auto b) { return b == kMark; });
 }
@@ -54,124 +40,6 @@ std::vector<std::uint8_t> session_id_of(std::span<const std::uint8_t> hello) {
   return {hello.begin() + at + 1, hello.begin() + at + 1 + hello[at]};
 }
 
-struct SimulatedNetwork::Names : client::Names {
-  explicit Names(SimulatedNetwork& n) : net(n) {}
-  SimulatedNetwork& net;
-  std::map<std::string, Clock::time_point> cached;
-
-  asio::awaitable<NameAnswer> system(std::string host) override {
-    const auto* site = net.called(host);
-    const bool fresh = cached[host] < Clock::now();
-    if (fresh) co_await net.pause(net.exchange(net.conditions_.rtt, 1500ms));
-    NameAnswer answer;
-    if (net.away() && fresh && !net.conditions_.names_survive) {
-      co_await net.pause(4s);
-      answer.doubt = Signal::dns_silence;
-      answer.error = make_error_code(Errc::timed_out);
-      co_return answer;
-    }
-    cached[host] = Clock::now() + 60s;
-    const bool lied_to = site && net.is_blocked(*site);
-    if (!site || (lied_to && site->block == Block::dns_nxdomain)) {
-      answer.doubt = Signal::dns_nxdomain;
-      answer.error = make_error_code(Errc::name_not_found);
-    } else if (lied_to && site->block == Block::dns_bogon) {
-      answer.doubt = Signal::dns_bogon;
-      answer.addresses.push_back(kBogon);
-    } else if (lied_to && site->block == Block::dns_liar) {
-      answer.thin = true;
-      answer.addresses.push_back(kLiar);
-    } else {
-      answer.addresses.push_back(net.address_of(*site));
-    }
-    co_return answer;
-  }
-  asio::awaitable<Result<std::vector<address>>> encrypted(std::string host) override {
-    // Who cannot be reached is followed by the next, by all ways.
-    net.dials.encrypted_dns += net.away() ? 2 * kProviders : 1;
-    for (int i = 0; i < 3; ++i) co_await net.pause(net.exchange(net.conditions_.rtt, 1s));
-    if (net.away()) {
-      co_await net.pause(6s);
-      co_return make_error_code(Errc::timed_out);
-    }
-    const auto* site = net.called(host);
-    if (!site) co_return make_error_code(Errc::name_not_found);
-    co_return std::vector<address>{net.address_of(*site)};
-  }
-  bool has_encrypted() const noexcept override { return true; }
-  void trust(const std::string&) override {}
-  void forget() override { cached.clear(); }
-  void forget_name(const std::string& host) override { cached.erase(host); }
-};
-
-struct SimulatedNetwork::Connector : client::Connector {
-  explicit Connector(SimulatedNetwork& n) : net(n) {}
-  SimulatedNetwork& net;
-
-  asio::awaitable<Result<StreamPtr>> connect(std::vector<address> addresses, std::uint16_t port,
-                                             std::vector<ConnectAttempt>* attempts) override {
-    ++net.dials.direct;
-    const auto to = addresses.front();
-    const auto* site = net.at(to);
-    const auto begun = Clock::now();
-    const bool blocked = site && net.is_blocked(*site);
-    const auto rtt = net.conditions_.rtt + (site ? site->distance : Clock::duration(20ms));
-    auto fate = Fate::answers;
-    if (to == kLiar || to == kBogon) fate = Fate::impostor;
-    const auto mood =
-        site && net.chance() < site->flaky ? net.chance() : 1.0;  // the site's own fault below 1
-    error_code error;
-    Clock::duration wait = net.exchange(rtt, 1s);
-    const bool vanishes = net.away() || to == kBogon || (blocked && site->block == Block::syn_drop);
-    if (vanishes || wait > 10s) {
-      wait = 10s;
-      error = make_error_code(Errc::timed_out);
-    } else if (blocked && site->block == Block::syn_reset) {
-      wait = net.conditions_.rtt / 2;
-      error = asio::error::connection_refused;
-    } else if (blocked && site->block == Block::icmp) {
-      wait = net.conditions_.rtt / 2;
-      error = asio::error::host_unreachable;
-    } else if (mood < 0.3) {
-      error = asio::error::connection_refused;
-    }
-    co_await net.pause(wait);
-    if (attempts) attempts->push_back({{to, port}, error, Clock::now() - begun});
-    if (error) co_return error;
-    if (mood < 0.6)
-      fate = Fate::reset;
-    else if (mood < 1)
-      fate = Fate::silent;
-    if (blocked && site->block == Block::reset) fate = Fate::reset;
-    if (blocked && site->block == Block::fin) fate = Fate::fin;
-    if (blocked && site->block == Block::silence) fate = Fate::silent;
-    co_return std::make_unique<SimulatedStream>(net, site, fate, rtt, true);
-  }
-};
-
-struct SimulatedNetwork::Tunnel : Dialer {
-  explicit Tunnel(SimulatedNetwork& n) : net(n) {}
-  SimulatedNetwork& net;
-
-  asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override {
-    ++net.dials.bridge;
-    if (within(net.conditions_.bridge_down, net.now())) {
-      co_await net.pause(1s);
-      co_return make_error_code(Errc::no_route);
-    }
-    for (int waited = 0; net.away(); ++waited) {
-      co_await net.pause(100ms);
-      if (waited > 50) co_return make_error_code(Errc::no_route);
-    }
-    const auto* site = net.called(to.host());
-    auto fate = Fate::answers;
-    if (const auto mood = site && net.chance() < site->flaky ? net.chance() : 1.0; mood < 1)
-      fate = mood < 0.6 ? Fate::bridge_says_down : Fate::silent;
-    const auto rtt = net.conditions_.bridge_rtt + (site ? 2 * site->distance : Clock::duration(10ms));
-    co_return std::make_unique<SimulatedStream>(net, site, fate, rtt, false);
-  }
-};
-
 SimulatedNetwork::SimulatedNetwork(asio::any_io_executor executor, Conditions conditions,
                                    std::vector<Site> sites, unsigned seed)
     : executor_(executor), conditions_(std::move(conditions)), sites_(std::move(sites)), random_(seed) {
@@ -179,6 +47,7 @@ SimulatedNetwork::SimulatedNetwork(asio::any_io_executor executor, Conditions co
   for (const auto& s : sites_) names += (names.empty() ? "" : ",DNS:") + s.name;
   keys_ = std::make_unique<Keys>(names);
   tunnel_ = std::make_unique<Tunnel>(*this);
+  control_ = std::make_unique<Control>(*this);
 }
 
 SimulatedNetwork::~SimulatedNetwork() = default;
@@ -187,9 +56,14 @@ RouterParts SimulatedNetwork::parts() {
   RouterParts p;
   p.names = std::make_unique<Names>(*this);
   p.connector = std::make_unique<Connector>(*this);
-  p.network = [this] { return &identity_; };
+  p.network = [this] {
+    const auto id = identity_of(provider());
+    if (identity_.id != id) identity_.id = id;
+    return &identity_;
+  };
   p.is_local = [](const Endpoint&) { return false; };
   p.heard = [](const Stream&) { return true; };
+  if (conditions_.control) p.control = control_.get();
   return p;
 }
 
@@ -205,26 +79,46 @@ Clock::duration SimulatedNetwork::now() const {
   return Clock::now() - begin_;
 }
 
-bool SimulatedNetwork::is_blocked(const Site& site) const {
-  return within(site.blocked, now());
+std::string SimulatedNetwork::identity_of(int provider) {
+  return provider == 0 ? "simulated" : "simulated too";
+}
+
+Block SimulatedNetwork::block_of(const Site& site) const {
+  const auto& censored = site.censored[static_cast<std::size_t>(provider())];
+  return within(censored.when, now()) ? censored.block : Block::none;
 }
 
 bool SimulatedNetwork::away() const {
   return within(conditions_.outages, now());
 }
 
-FirstFlight SimulatedNetwork::browser_flight(const std::string& host) {
-  auto& flight = hellos_[host];
+FirstFlight SimulatedNetwork::browser_flight(const Site& site, std::size_t size) {
+  if (site.plain) {
+    FirstFlight flight;
+    flight.kind = FirstFlight::Kind::http;
+    flight.host = site.name;
+    flight.method = "GET";
+    flight.replayable = true;
+    const auto text = "GET /" + std::to_string(size) + " HTTP/1.1\r\nHost: " + site.name + "\r\n" +
+                      std::string(kBrowsersField) + "\r\n\r\n";
+    flight.bytes.assign(text.begin(), text.end());
+    return flight;
+  }
+  auto& flight = hellos_[site.name];
   if (flight.bytes.empty()) {
-    flight = tls_probe_flight(host);
+    flight = tls_probe_flight(site.name);
     mark_as_browsers(flight.bytes);
   }
   return flight;
 }
 
 const Site* SimulatedNetwork::at(const address& a) const {
-  if (!a.is_v4()) return nullptr;
-  const auto number = a.to_v4().to_uint() - kFirstAddress;
+  std::uint32_t number = 0;
+  if (a.is_v4())
+    number = a.to_v4().to_uint();
+  else
+    for (std::size_t i = 12; i < 16; ++i) number = number << 8 | a.to_v6().to_bytes()[i];
+  number -= kFirstAddress;
   return number < sites_.size() ? &sites_[number] : nullptr;
 }
 
@@ -233,8 +127,15 @@ const Site* SimulatedNetwork::called(const std::string& name) const {
   return it == sites_.end() ? nullptr : &*it;
 }
 
-address SimulatedNetwork::address_of(const Site& site) const {
-  return asio::ip::make_address_v4(kFirstAddress + static_cast<std::uint32_t>(&site - sites_.data()));
+std::vector<address> SimulatedNetwork::addresses_of(const Site& site) const {
+  const auto number = kFirstAddress + static_cast<std::uint32_t>(&site - sites_.data());
+  asio::ip::address_v6::bytes_type v6{0x2a, 0x00, 0x14, 0x50};
+  for (std::size_t i = 0; i < 4; ++i) v6[12 + i] = static_cast<std::uint8_t>(number >> (24 - 8 * i));
+  std::vector<address> addresses;
+  if (site.has_v4) addresses.emplace_back(asio::ip::make_address_v4(number));
+  if (site.has_v6)
+    addresses.insert(site.v6_first ? addresses.begin() : addresses.end(), asio::ip::make_address_v6(v6));
+  return addresses;
 }
 
 Clock::duration SimulatedNetwork::exchange(Clock::duration rtt, Clock::duration timeout) {

@@ -1,6 +1,6 @@
-// A network made up for the judge: sites with their distance and their moods, packets that get lost, a censor
-// with a schedule, outages, a bridge. Everything that the Router touches, over streams that know when they
-// answer; time is simulated (tests/support/virtual_time.hpp).
+// A network made up for the judge: everything that the Router touches (simulated_parts), over streams that
+// know when they answer (simulated_stream), with packets that get lost, a censor, outages, a bridge, and a
+// second provider's line; time is simulated (tests/support/virtual_time.hpp).
 #pragma once
 
 #include <map>
@@ -10,34 +10,9 @@
 #include <vector>
 
 #include "client/routing/router.hpp"
+#include "tests/bench/judge/simulated_sites.hpp"
 
 namespace surang::judge {
-
-using client::Clock;
-using Span = std::pair<Clock::duration, Clock::duration>;  ///< from, to, since the beginning
-
-/// How a censor keeps a site away.
-enum class Block { none, dns_nxdomain, dns_bogon, dns_liar, syn_drop, syn_reset, icmp, reset, fin, silence };
-std::string_view to_string(Block block);
-inline constexpr int kBlocks = 10;
-
-struct Site {
-  std::string name;
-  Block block = Block::none;
-  std::vector<Span> blocked;   ///< when it is
-  double flaky = 0;            ///< share of connections that the site itself spoils, whoever makes them
-  Clock::duration distance{};  ///< round trip beyond the access network
-  Clock::duration thinking{};  ///< on average, before it answers
-};
-
-struct Conditions {
-  double loss = 0;        ///< of packets, each way
-  Clock::duration rtt{};  ///< of the access network
-  Clock::duration bridge_rtt{};
-  std::vector<Span> outages;   ///< nothing comes through
-  bool names_survive = false;  ///< but for the names, which a resolver near by has in its cache
-  std::vector<Span> bridge_down;
-};
 
 /// Connections begun, whoever wanted them, answered or not.
 struct Dials {
@@ -63,11 +38,16 @@ class SimulatedNetwork {
   const std::string& authority() const;
 
   Clock::duration now() const;
-  bool is_blocked(const Site& site) const;
+  /// Whose line is used now.
+  int provider() const { return within(conditions_.elsewhere, now()); }
+  static std::string identity_of(int provider);
+  /// The block that holds now; none where there is none.
+  Block block_of(const Site& site) const;
+  bool suffers(const Site& site, Block means) const { return includes(block_of(site), means); }
   bool away() const;
   const std::vector<Site>& sites() const { return sites_; }
-  /// The hello of a browser, which the sites tell from a probe's.
-  client::FirstFlight browser_flight(const std::string& host);
+  /// The first flight of a browser, which the sites tell from a probe's. Over plain HTTP it asks for `size`.
+  client::FirstFlight browser_flight(const Site& site, std::size_t size = 0);
   double chance() { return std::uniform_real_distribution<>(0, 1)(random_); }
   double exponential(double mean) { return std::exponential_distribution<>(1 / mean)(random_); }
 
@@ -79,10 +59,12 @@ class SimulatedNetwork {
   struct Names;
   struct Connector;
   struct Tunnel;
+  struct Control;
   struct Keys;
   const Site* at(const boost::asio::ip::address& address) const;
   const Site* called(const std::string& name) const;
-  boost::asio::ip::address address_of(const Site& site) const;
+  /// In the order in which they are tried.
+  std::vector<boost::asio::ip::address> addresses_of(const Site& site) const;
   /// One exchange of packets by a path: how long until the answer is there.
   Clock::duration exchange(Clock::duration rtt, Clock::duration first_timeout);
   boost::asio::awaitable<void> pause(Clock::duration time);
@@ -94,11 +76,9 @@ class SimulatedNetwork {
   Clock::time_point begin_ = Clock::now();
   std::unique_ptr<Keys> keys_;
   std::unique_ptr<Tunnel> tunnel_;
-  client::NetworkIdentity identity_{"simulated", true};
+  std::unique_ptr<Control> control_;
+  client::NetworkIdentity identity_;
   std::map<std::string, client::FirstFlight> hellos_;
 };
-
-/// Whether `at` lies in one of them.
-bool within(const std::vector<Span>& spans, Clock::duration at);
 
 }  // namespace surang::judge

@@ -1,6 +1,5 @@
 #include "tests/bench/judge/simulated_person.hpp"
 
-#include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <deque>
@@ -8,6 +7,7 @@
 
 #include "client/detection/learner.hpp"
 #include "client/detection/site_scope.hpp"
+#include "tests/bench/judge/simulated_browser.hpp"
 #include "transports/core/task_group.hpp"
 
 namespace surang::judge {
@@ -16,32 +16,40 @@ namespace {
 using namespace std::chrono_literals;
 using namespace client;
 
+constexpr std::size_t kFelt = 64 * 1024;  // what a freeze or a crawl shows in
+constexpr Clock::duration kStuck = 1h;    // for a verdict by the tunnel where another address would do
+
 double seconds(Clock::duration d) {
   return std::chrono::duration<double>(d).count();
 }
 
-// One site as it fares.
+// One site as it fares on one provider's line.
 struct Course {
   const Site* site = nullptr;
-  int visits_in_block = 0;
-  bool was_blocked = false, was_convicted = false, convicted_in_block = false, waits_for_recovery = false;
+  Block kind = Block::none;
+  int visits_in_block = 0, felt = 0;
+  bool was_blocked = false, was_there = false, convicted_in_block = false, waits_for_recovery = false;
+  bool believed_when_left = false, just_back = false;
   Clock::duration first_visit{}, freed{};
-  std::set<std::int64_t> hours_seen, hours_convicted;
+  std::optional<Clock::duration> tunnelled_since;
+  std::set<std::int64_t> hours_seen, hours_convicted, hours_stuck;
 };
 
 class Person {
  public:
   Person(SimulatedNetwork& n, Router& r, VerdictStore& s, Browsing b)
       : net_(n), router_(r), store_(s), browsing_(b) {
-    for (const auto& site : n.sites()) {
-      courses_.emplace_back();
-      courses_.back().site = &site;
-    }
+    for (std::size_t line = 0; line < courses_.size(); ++line)
+      for (const auto& site : n.sites()) {
+        courses_[line].emplace_back();
+        courses_[line].back().site = &site;
+        courses_[line].back().kind = site.censored[line].block;
+      }
   }
 
   asio::awaitable<Tally> live() {
     TaskGroup visits(co_await asio::this_coro::executor);
-    for (auto& course : courses_) visits.spawn(come_back_to(course));
+    for (std::size_t i = 0; i < net_.sites().size(); ++i) visits.spawn(come_back_to(i));
     while (net_.now() < browsing_.time) {
       observe();
       co_await pause(20s);
@@ -58,28 +66,35 @@ class Person {
     co_await timer.async_wait(asio::use_awaitable);
   }
 
-  bool convicted(const Site& site) const {
+  std::optional<Verdict> verdict(const Site& site) const {
     const auto now = unix_now();
-    const auto holds = [&](const auto& v) { return v && v->expires > now; };
-    return holds(store_.find("simulated", site.name, Scope::host)) ||
-           holds(store_.find("simulated", registrable_domain(site.name), Scope::domain));
+    const auto network = SimulatedNetwork::identity_of(net_.provider());
+    auto found = store_.find(network, site.name, Scope::host);
+    if (!found || found->expires <= now)
+      found = store_.find(network, registrable_domain(site.name), Scope::domain);
+    if (found && found->expires <= now) found.reset();
+    return found;
   }
 
   std::int64_t hour() const { return std::chrono::duration_cast<std::chrono::hours>(net_.now()).count(); }
+  Course& course(std::size_t number) { return courses_[static_cast<std::size_t>(net_.provider())][number]; }
 
   // Follows truth and belief; called often.
   void observe(Course& c) {
-    const bool blocked = net_.is_blocked(*c.site), believed = convicted(*c.site);
-    auto& kind = tally_.kinds[static_cast<std::size_t>(c.site->block)];
+    const bool blocked = net_.block_of(*c.site) != Block::none;
+    const auto held = verdict(*c.site);
+    const bool believed = held.has_value();
+    auto& kind = tally_.kinds[static_cast<std::size_t>(c.kind)];
     if (blocked && !c.was_blocked) {
-      c.visits_in_block = 0;
+      c.visits_in_block = c.felt = 0;
       c.convicted_in_block = believed;
       c.waits_for_recovery = false;
+      c.just_back = false;
       ++kind.blocks;
     }
     if (!blocked && c.was_blocked) {
       c.freed = net_.now();
-      c.waits_for_recovery = believed;
+      c.waits_for_recovery = believed && c.was_there;  // nobody saw when, otherwise
     }
     if (blocked && believed && !c.convicted_in_block && c.visits_in_block > 0) {
       c.convicted_in_block = true;
@@ -89,71 +104,98 @@ class Person {
       c.waits_for_recovery = false;
       kind.recovery.push_back(seconds(net_.now() - c.freed));
     }
+    // On a line that one comes back to, the verdicts of before may have lapsed: its blocks are met afresh.
+    if (!c.was_there) {
+      c.just_back = blocked && c.was_blocked && c.believed_when_left;
+      c.visits_in_block = c.felt = 0;
+    }
+    c.was_there = true;
     c.was_blocked = blocked;
+    c.believed_when_left = believed;
     if (believed) c.hours_convicted.insert(hour());
+    if (!believed || held->way != Way::tunnel)
+      c.tunnelled_since.reset();
+    else if (!c.tunnelled_since)
+      c.tunnelled_since = net_.now();
+    if (c.tunnelled_since && net_.now() - *c.tunnelled_since > kStuck) c.hours_stuck.insert(hour());
   }
 
   void observe() {
-    for (auto& c : courses_) observe(c);
+    const auto here = static_cast<std::size_t>(net_.provider());
+    for (auto& c : courses_[here]) observe(c);
+    for (auto& c : courses_[1 - here]) {
+      c.was_there = c.waits_for_recovery = false;
+      c.tunnelled_since.reset();
+    }
   }
 
-  asio::awaitable<void> come_back_to(Course& course) {
+  asio::awaitable<void> come_back_to(std::size_t number) {
     for (;;) {
       co_await pause(std::chrono::duration_cast<Clock::duration>(
           std::chrono::duration<double>(net_.exponential(seconds(browsing_.between_visits)))));
-      co_await visit(course);
+      observe();
+      co_await visit(course(number));
     }
+  }
+
+  std::size_t some_size(Block kind) {
+    if (needs_size(kind)) return static_cast<std::size_t>(80e3 + 220e3 * net_.chance());
+    return static_cast<std::size_t>(net_.chance() < 0.2 ? 5e3 + 15e3 * net_.chance()
+                                                        : 20e3 + 200e3 * net_.chance());
   }
 
   // A page: some connections one after the other.
   asio::awaitable<void> visit(Course& c) {
-    observe(c);
     const int connections = 1 + static_cast<int>(net_.chance() * 4);
-    if (net_.is_blocked(*c.site)) {
-      if (++c.visits_in_block == 1) c.first_visit = net_.now();
-      auto& kind = tally_.kinds[static_cast<std::size_t>(c.site->block)];
-      if (c.visits_in_block > 2 && !net_.away()) {
-        ++kind.late_visits;
-        kind.missed += !convicted(*c.site);
-      }
+    const auto block = net_.block_of(*c.site);
+    const bool blocked = block != Block::none, believed = verdict(*c.site).has_value();
+    auto& kind = tally_.kinds[static_cast<std::size_t>(c.kind)];
+    ++tally_.matrix[static_cast<std::size_t>(c.kind)][blocked][believed];
+    if (blocked && ++c.visits_in_block == 1) c.first_visit = net_.now();
+    const bool late = blocked && !net_.away() && (needs_size(block) ? c.felt >= 2 : c.visits_in_block > 2);
+    if (std::exchange(c.just_back, false)) {
+      ++tally_.returns;
+      tally_.right_returns += believed;
     }
     ++tally_.visits;
     c.hours_seen.insert(hour());
-    bool served = false;
+    bool served = false, felt = false, first_fails = false, first_direct = false;
     for (int i = 0; i < connections; ++i) {
-      const bool ok = co_await load(*c.site);
-      served |= ok;
-      co_await pause(ok ? 50ms : 1s);
+      const auto size = some_size(c.kind);
+      const auto loaded = co_await load(net_, router_, *c.site, size);
+      served |= loaded.whole;
+      felt |= loaded.direct() && size >= kFelt && net_.block_of(*c.site) == block;
+      if (i == 0) first_direct = loaded.direct(), first_fails = !loaded.whole;
+      co_await pause(loaded.whole ? 50ms : 1s);
     }
-    if (net_.is_blocked(*c.site))
+    if (late) {
+      ++kind.late_visits;
+      kind.missed += block == Block::v4_drop ? first_fails : needs_size(block) ? first_direct : !believed;
+    }
+    if (blocked && felt) ++c.felt;
+    if (net_.block_of(*c.site) != Block::none && !is_one_family(block))
       for (int i = 0; i < 40 && !c.convicted_in_block; ++i) {
-        observe(c);
+        observe();
         co_await pause(250ms);
       }
     if (!served && !net_.away()) ++tally_.failed_visits;
   }
 
-  asio::awaitable<bool> load(const Site& site) {
-    const Endpoint to(site.name, 443);
-    auto flight = net_.browser_flight(site.name);
-    auto begun = router_.begin(to);
-    auto opened = co_await router_.open(to, std::move(flight), std::move(begun));
-    if (!opened) co_return false;
-    co_await pause(100ms);
-    opened->stream->close();
-    if (opened->watch) opened->watch->ended(100'000, false, {});
-    co_return true;
-  }
-
   void finish() {
-    for (const auto& c : courses_) {
-      if (c.site->block != Block::none) continue;
-      for (const auto h : c.hours_seen) {
-        const bool wrong = c.hours_convicted.contains(h);
-        ++(c.site->flaky > 0 ? tally_.flaky_hours : tally_.open_hours);
-        if (wrong) ++(c.site->flaky > 0 ? tally_.wrong_flaky_hours : tally_.wrong_hours);
+    for (const auto& courses : courses_)
+      for (const auto& c : courses) {
+        const bool family = is_one_family(c.kind);
+        if (c.kind != Block::none && !family) continue;
+        const auto& bad = family ? c.hours_stuck : c.hours_convicted;
+        for (const auto h : c.hours_seen) {
+          const bool wrong = bad.contains(h);
+          ++(family ? tally_.family_hours : c.site->flaky > 0 ? tally_.flaky_hours : tally_.open_hours);
+          if (wrong)
+            ++(family              ? tally_.stuck_hours
+               : c.site->flaky > 0 ? tally_.wrong_flaky_hours
+                                   : tally_.wrong_hours);
+        }
       }
-    }
     tally_.traffic = net_.traffic;
   }
 
@@ -161,33 +203,11 @@ class Person {
   Router& router_;
   VerdictStore& store_;
   const Browsing browsing_;
-  std::deque<Course> courses_;
+  std::array<std::deque<Course>, kProvidersOfLines> courses_;
   Tally tally_;
 };
 
 }  // namespace
-
-void Tally::add(const Tally& o) {
-  visits += o.visits;
-  failed_visits += o.failed_visits;
-  open_hours += o.open_hours;
-  wrong_hours += o.wrong_hours;
-  flaky_hours += o.flaky_hours;
-  wrong_flaky_hours += o.wrong_flaky_hours;
-  for (std::size_t i = 0; i < kinds.size(); ++i) {
-    auto& mine = kinds[i];
-    const auto& theirs = o.kinds[i];
-    mine.blocks += theirs.blocks;
-    mine.late_visits += theirs.late_visits;
-    mine.missed += theirs.missed;
-    mine.convergence.insert(mine.convergence.end(), theirs.convergence.begin(), theirs.convergence.end());
-    mine.recovery.insert(mine.recovery.end(), theirs.recovery.begin(), theirs.recovery.end());
-  }
-  traffic.browser += o.traffic.browser;
-  traffic.probes += o.traffic.probes;
-  traffic.browser_flights += o.traffic.browser_flights;
-  traffic.probe_flights += o.traffic.probe_flights;
-}
 
 asio::awaitable<Tally> browse(SimulatedNetwork& network, Router& router, VerdictStore& store,
                               Browsing browsing) {
