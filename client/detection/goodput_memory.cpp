@@ -34,14 +34,15 @@ void GoodputMemory::add(const std::string& domain, Goodput reached, Clock::time_
 }
 
 std::optional<Goodput> GoodputMemory::others(const std::string& domain, Clock::time_point now) const {
-  std::vector<double> rates, windows;
+  std::vector<double> rates, windows, with_losses;
   for (const auto& [name, known] : known_) {
     if (name == domain || now - known.at > kLately) continue;
     rates.push_back(known.best.rate);
     if (known.best.window > 0) windows.push_back(known.best.window);
+    if (known.best.with_losses > 0) with_losses.push_back(known.best.with_losses);
   }
   if (rates.size() < kLeastDomains) return std::nullopt;
-  return Goodput{median(rates), median(windows)};
+  return Goodput{median(rates), median(windows), median(with_losses)};
 }
 
 }  // namespace surang::client

@@ -13,6 +13,8 @@ namespace surang::client {
 struct Goodput {
   double rate = 0;    ///< bytes a second
   double window = 0;  ///< bytes under way in a round trip; zero where that is not known
+  /// The rate when nothing of what losses cost is left out; zero where that is not known.
+  double with_losses = 0;
 };
 
 class GoodputMemory {

@@ -19,7 +19,7 @@ constexpr auto kMostOfGap = 750ms;
 constexpr auto kSteadyFor = 3s;
 constexpr double kAbsurd = 30e3;             // bytes a second
 constexpr double kLeastUnderWay = 8 * 1024;  // a round trip
-constexpr double kShare = 5, kWindowShare = 3;
+constexpr double kShare = 5, kWindowShare = 3, kLossShare = 3;
 
 }  // namespace
 
@@ -99,7 +99,7 @@ double Progress::rate_with_losses() const {
 }
 
 Goodput Progress::goodput() const {
-  return {rate(), rate() * std::chrono::duration<double>(rtt_).count()};
+  return {rate(), rate() * std::chrono::duration<double>(rtt_).count(), rate_with_losses()};
 }
 
 Pace Progress::pace(const std::optional<Goodput>& others) const {
@@ -109,7 +109,9 @@ Pace Progress::pace(const std::optional<Goodput>& others) const {
   // Where a round trip is not known the rate has to do.
   const bool known = own.window > 0 && (!others || others->window > 0);
   const bool window = !known || own.window < (others ? others->window / kWindowShare : kLeastUnderWay);
-  return rate && window ? Pace::slow : Pace::fine;
+  // A few losses make a short transfer many times slower than the best of others; theirs do, too.
+  const bool loss = others && others->with_losses > 0 && own.with_losses >= others->with_losses / kLossShare;
+  return rate && window && !loss ? Pace::slow : Pace::fine;
 }
 
 bool Progress::certificate_refused() const {

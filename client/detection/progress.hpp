@@ -58,7 +58,8 @@ class Progress {
   double rate_with_losses() const;
   Goodput goodput() const;
   /// Slow: measured, and below a fifth of what other sites reach here; with nothing known of others, under 30
-  /// kB/s. A long round trip alone does not make it slow: it must keep less under way than others, too.
+  /// kB/s. A long round trip alone does not make it slow, nor do losses as others
+  /// have them: it must keep less under way, and be under a third with all its losses, too.
   Pace pace(const std::optional<Goodput>& others) const;
 
   /// The browser took the certificate for a false one: it said so, and nothing else.

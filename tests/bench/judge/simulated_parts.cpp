@@ -109,7 +109,7 @@ asio::awaitable<Result<StreamPtr>> SimulatedNetwork::Connector::connect(
   const auto to = addresses[winner];
   auto fate = to == kLiar || to == kBogon ? Fate::impostor : Fate::answers;
   if (mood < 0.6)
-    fate = Fate::reset;
+    fate = Fate::reset_by_site;
   else if (mood < 1)
     fate = Fate::silent;
   if (site) {

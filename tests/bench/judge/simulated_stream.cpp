@@ -19,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kPacket = 1400, kFirstWindow = 10 * kPacket;  // RFC 6928
+constexpr std::size_t kPiece = 8 * 1024;                            // that is read at once
 constexpr std::size_t kRecord = 16 * 1024, kPage = 30'000;
 constexpr std::uint8_t kApplicationData = 23;
 constexpr std::array<std::uint8_t, 6> kImpostorRecord{kApplicationData, 3, 3, 0, 1, '!'};
@@ -100,6 +101,7 @@ SimulatedStream::SimulatedStream(SimulatedNetwork& network, const Site* site, Fa
       rtt_(rtt),
       direct_(direct),
       provider_(network.provider()),
+      tcp_(direct ? rtt : network.conditions_.bridge_rtt),
       ready_(network.executor_, asio::steady_timer::time_point::max()),
       window_(kFirstWindow) {}
 
@@ -115,6 +117,15 @@ void SimulatedStream::count(std::size_t bytes, bool flight) {
 // On a line that was left, or while none carries anything.
 bool SimulatedStream::cut_off() const {
   return network_.away() || network_.provider() != provider_;
+}
+
+bool SimulatedStream::is_heard() const {
+  if (cut_off()) return false;
+  if (!direct_ || !site_) return true;
+  const auto block = network_.block_of(*site_);
+  const bool dropped = block == Block::silence || block == Block::silence_by_segment;
+  const bool frozen = block == Block::freeze && sent_ > site_->freezes_after;
+  return !frozen && !(dropped && fate_ == Fate::silent);
 }
 
 // What boxes do that read the name in the hello: some look at one record, some at one segment.
@@ -196,10 +207,15 @@ void SimulatedStream::send(std::vector<std::uint8_t> bytes) {
     if (network_.chance() > std::pow(1 - network_.conditions_.loss, packets)) at += rtt_;
     if (network_.chance() < network_.conditions_.loss)
       at += std::max<Clock::duration>(200ms, rtt_ + rtt_ / 2);
-    auto passes = size;
-    if (direct_ && site_ && network_.suffers(*site_, Block::freeze))
-      passes = std::min(size, site_->freezes_after - std::min(site_->freezes_after, sent_));
-    if (passes > 0) arrivals_.push_back({at, {begin, begin + static_cast<std::ptrdiff_t>(passes)}});
+    // A window comes in one go, as fast as the line is.
+    for (std::size_t come = 0; come < size; come += kPiece) {
+      auto passes = std::min(kPiece, size - come);
+      if (direct_ && site_ && network_.suffers(*site_, Block::freeze))
+        passes = std::min(passes, site_->freezes_after - std::min(site_->freezes_after, sent_ + come));
+      const auto from = begin + static_cast<std::ptrdiff_t>(come);
+      const auto then = at + from_seconds(static_cast<double>(come) / network_.conditions_.line);
+      if (passes > 0) arrivals_.push_back({then, {from, from + static_cast<std::ptrdiff_t>(passes)}});
+    }
     done += size;
     sent_ += size;
     const bool full = size == window_;
@@ -222,9 +238,15 @@ asio::awaitable<Result<void>> SimulatedStream::write_all(asio::const_buffer from
     meet_censor(said);
   }
   count(from.size(), first);
+  tcp_.sent(from.size(), is_heard());
   if (cut_off() || fate_ == Fate::silent) co_return Result<void>{};
-  if (fate_ == Fate::reset || fate_ == Fate::fin || fate_ == Fate::bridge_says_down) {
-    end_ = Clock::now() + rtt_ / 2;  // the censor sits half way
+  if (fate_ == Fate::reset || fate_ == Fate::fin) {
+    end_ = Clock::now() + rtt_ / 2;
+    ready_.expires_at(end_);
+    co_return Result<void>{};
+  }
+  if (fate_ == Fate::reset_by_site || fate_ == Fate::bridge_says_down) {
+    end_ = Clock::now() + network_.exchange(rtt_, 200ms);
     ready_.expires_at(end_);
     co_return Result<void>{};
   }
@@ -238,8 +260,10 @@ Result<std::size_t> SimulatedStream::try_read(asio::mutable_buffer into) {
   const auto now = Clock::now();
   if (cut_off()) return make_error_code(Errc::would_block);
   if (end_ <= now) {
-    if (fate_ == Fate::reset) return error_code(asio::error::connection_reset);
+    if (fate_ == Fate::reset || fate_ == Fate::reset_by_site)
+      return error_code(asio::error::connection_reset);
     if (fate_ == Fate::bridge_says_down) return make_error_code(Errc::destination_refused);
+    tcp_.peer_ended();
     return std::size_t{0};
   }
   std::size_t taken = 0;
@@ -255,6 +279,7 @@ Result<std::size_t> SimulatedStream::try_read(asio::mutable_buffer into) {
   }
   ready_.expires_at(std::min(end_, arrivals_.empty() ? Clock::time_point::max() : arrivals_.front().at));
   if (taken == 0) return make_error_code(Errc::would_block);
+  tcp_.received(taken);
   count(taken, false);
   return taken;
 }

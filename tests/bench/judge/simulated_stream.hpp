@@ -9,10 +9,12 @@
 #include <string_view>
 
 #include "tests/bench/judge/simulated_network.hpp"
+#include "tests/bench/judge/simulated_tcp.hpp"
 
 namespace surang::judge {
 
-enum class Fate { answers, reset, fin, silent, impostor, bridge_says_down };
+/// What comes of it; a censor's reset and end come from half way.
+enum class Fate { answers, reset, fin, reset_by_site, silent, impostor, bridge_says_down };
 
 /// The record by which a browser asks for `size` bytes, and the one that tells it of a false certificate.
 std::vector<std::uint8_t> request_record(std::size_t size);
@@ -32,6 +34,8 @@ class SimulatedStream final : public Stream {
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override;
   asio::awaitable<Result<void>> shutdown_write() override { co_return Result<void>{}; }
   void close(bool abort) noexcept override;
+  int native_socket() const noexcept override { return direct_ ? tcp_.number() : -1; }
+  int carrier_socket() const noexcept override { return tcp_.number(); }
 
  private:
   struct Server;
@@ -46,6 +50,8 @@ class SimulatedStream final : public Stream {
   /// Puts it on the way, piece by piece.
   void send(std::vector<std::uint8_t> bytes);
   bool cut_off() const;
+  /// Whether what is said now arrives at the site.
+  bool is_heard() const;
 
   SimulatedNetwork& network_;
   const Site* site_;
@@ -53,6 +59,7 @@ class SimulatedStream final : public Stream {
   const Clock::duration rtt_;
   const bool direct_;
   const int provider_;
+  SimulatedTcp tcp_;
   bool said_ = false, closed_ = false, browser_ = false, http_ = false, answered_ = false;
   std::size_t hello_left_ = 0;  // to come before it is whole
   std::vector<std::uint8_t> session_id_;

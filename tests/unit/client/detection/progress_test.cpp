@@ -307,6 +307,27 @@ TEST_CASE("others are two domains at least, lately, by their median") {
   CHECK(!memory.others("x.example", now));
 }
 
+TEST_CASE("losses as others have them are no throttling") {
+  Script s(200ms);
+  auto body = record(23, 16'000);
+  for (int i = 0; i < 3; ++i) body = body + record(23, 16'000);
+  const auto piece = [&](std::size_t n) {
+    return Bytes(body.begin() + n * 13'000, body.begin() + (n + 1) * 13'000);
+  };
+  s.comes(record(22, 100));
+  for (std::size_t n = 0; n < 4; ++n) {
+    s.now += 200ms;
+    s.comes(piece(n));
+  }
+  s.now += 200ms;
+  s.comes(record(23, 16'000));
+  const auto own = s.progress.goodput();
+  CHECK(own.with_losses < own.rate);
+  CHECK(s.progress.pace(Goodput{2e6, 400e3}) == Pace::slow);
+  CHECK(s.progress.pace(Goodput{2e6, 400e3, own.with_losses * 2}) == Pace::fine);
+  CHECK(s.progress.pace(Goodput{2e6, 400e3, own.with_losses * 4}) == Pace::slow);
+}
+
 TEST_CASE("in a proof of our own, a long round trip's gaps count, of a page without records as well") {
   const auto rate = [](bool own) {
     Clock::time_point now{100s};
