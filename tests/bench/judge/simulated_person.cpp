@@ -152,11 +152,12 @@ class Person {
     auto& kind = tally_.kinds[static_cast<std::size_t>(c.kind)];
     ++tally_.matrix[static_cast<std::size_t>(c.kind)][blocked][believed];
     if (blocked && ++c.visits_in_block == 1) c.first_visit = net_.now();
-    const bool late = blocked && !net_.away() && (needs_size(block) ? c.felt >= 2 : c.visits_in_block > 2);
+    const bool late = blocked && !net_.away() && c.visits_in_block > 2;
     if (std::exchange(c.just_back, false)) {
       ++tally_.returns;
       tally_.right_returns += believed;
     }
+    const bool felt_twice = c.felt >= 2;
     ++tally_.visits;
     c.hours_seen.insert(hour());
     bool served = false, felt = false, first_fails = false, first_direct = false;
@@ -170,7 +171,11 @@ class Person {
     }
     if (late) {
       ++kind.late_visits;
-      kind.missed += block == Block::v4_drop ? first_fails : needs_size(block) ? first_direct : !believed;
+      // What shows in large transfers only cannot be known before two of them.
+      if (needs_size(block))
+        kind.missed += felt_twice && first_direct;
+      else
+        kind.missed += block == Block::v4_drop ? first_fails : !believed;
     }
     if (blocked && felt) ++c.felt;
     if (net_.block_of(*c.site) != Block::none && !is_one_family(block))
