@@ -22,6 +22,9 @@ std::optional<TcpInfo> tcp_info(int socket) {
   // The kernel counts the SYN as a byte acknowledged.
   info.bytes_acked = raw.tcpi_bytes_acked > 0 ? raw.tcpi_bytes_acked - 1 : 0;
   info.bytes_received = raw.tcpi_bytes_received;
+  info.unacknowledged = raw.tcpi_unacked;
+  info.unanswered_probes = raw.tcpi_probes;
+  info.since_ack = std::chrono::milliseconds(raw.tcpi_last_ack_recv);
   // TCP_ESTABLISHED and TCP_CLOSE_WAIT of <netinet/tcp.h>, which does not go with this header.
   constexpr int kEstablished = 1, kCloseWait = 8;
   info.established = raw.tcpi_state == kEstablished;
