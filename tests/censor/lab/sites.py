@@ -105,6 +105,8 @@ class Sites:
                 "    location = /post { default_type text/plain; return 200 'posted\\n'; }\n"
                 f"    location = /many {{ default_type text/html; root {self._file('objects')}; }}\n"
                 f"    location / {{ root {self._file('objects')}; types {{ text/javascript js; }} }}\n")
+        site += ("    location /paced/ { proxy_pass http://127.0.0.1:8055; proxy_http_version 1.1;\n"
+                 "      proxy_buffering off; }\n")
         doh = ("    location /dns-query { proxy_pass http://127.0.0.1:8053; proxy_http_version 1.1;\n"
                "      proxy_set_header Connection ''; }\n")
         servers = []
@@ -160,13 +162,15 @@ http {{
         self.daemons = [
             Daemon(["dnsmasq", "-C", self._file("dnsmasq.conf")], self._file("dnsmasq.log"), self.namespace),
             Daemon([sys.executable, os.path.join(here, "doh_backend.py")], self._file("doh.log"), self.namespace),
+            Daemon([sys.executable, os.path.join(here, "paced_backend.py")], self._file("paced.log"), self.namespace),
             Daemon(["nginx", "-c", self._file("nginx.conf"), "-e", self._file("error.log")], log, self.namespace)]
         self.daemons[0].wait_for("started")
-        self.daemons[1].wait_for("ready")
+        for backend in self.daemons[1:3]:
+            backend.wait_for("ready")
         for _ in range(100):
             if sh("ip", "netns", "exec", self.namespace, "ss", "-Hltn", "sport", "=", ":443").stdout.count("443") > 5:
                 return
-            if not self.daemons[2].alive():
+            if not self.daemons[3].alive():
                 break
             time.sleep(0.1)
         raise RuntimeError("nginx does not listen: " + open(log).read())

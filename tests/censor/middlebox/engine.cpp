@@ -158,7 +158,9 @@ Engine::Say Engine::judge_tcp(const Context& at, Flow& flow) {
   if (at.up && packet.flags & kSyn) flow.said.start(packet.seq + 1);
   if (!at.up || packet.payload.empty()) {
     for (auto& rule : rules_) {
-      if (rule.verb != Verb::freeze || at.up || flow.down + packet.payload.size() <= rule.bytes) continue;
+      if (rule.verb != Verb::freeze || at.up || (rule.uncut && flow.cut) ||
+          flow.down + packet.payload.size() <= rule.bytes)
+        continue;
       const bool meant = rule.by_name()
                              ? rule.matches_name(flow.name)
                              : rule.matches_remote(at.key.ends.destination, at.key.ends.destination_port);

@@ -42,6 +42,7 @@ struct Flow {
   std::string name, kind;  ///< SNI or Host once seen; "tls" or "http"
   Reassembly said;
   unsigned segments = 0;      ///< with what the client said, until its name was known
+  bool cut = false;           ///< its hello came in several records
   bool looked_at = false;     ///< no name rule will look again
   bool first_payload = true;  ///< the entropy rule has not looked yet
   bool client_fin = false, remote_fin = false, reset = false;

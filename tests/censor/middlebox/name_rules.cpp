@@ -45,7 +45,8 @@ Engine::Say Engine::judge_names(const Context& at, Flow& flow) {
     fields["name"] = flow.name;
     fields["kind"] = flow.kind;
     fields["segments"] = flow.segments;
-    fields["cut"] = spans_records(said);
+    flow.cut = spans_records(said);
+    fields["cut"] = flow.cut;
     log_.write("name", std::move(fields));
   }
   for (auto& rule : rules_) {

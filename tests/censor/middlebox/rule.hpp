@@ -59,6 +59,7 @@ struct Rule {
   bool late = false;              ///< the true DNS answer follows the forged one
   bool nxdomain = false;          ///< instead of addresses
   bool plain = false;             ///< that page says nothing that anybody knows
+  bool uncut = false;             ///< freeze: spares a hello that is cut over records
   bool policed = false;           ///< throttle: drops instead of queueing
   std::vector<Address> answers;   ///< of dns-poison; the one place that redirect leads to
   std::string redirect;           ///< Location of the 302; empty: a 200 with a page
