@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/detection/freeze_memory.hpp"
 #include "client/detection/watched_stream.hpp"
 #include "client/inbound/http_message.hpp"
 #include "transports/core/alarm.hpp"
@@ -17,6 +18,9 @@ constexpr std::size_t kMostTarget = 2000, kBlock = 16 * 1024;
 constexpr auto kLimit = 8s;
 constexpr auto kUnanswered = 5s;
 constexpr auto kTick = 100ms;
+// Where it stood still is known until the program ends; most boxes do before that.
+constexpr std::uint64_t kMostBoxes = 32 * 1024;
+constexpr std::uint64_t kMostProof = 1024 * 1024;
 
 bool plain(const Endpoint& to) {
   return to.port() == 80 || to.port() == 8080;
@@ -84,8 +88,8 @@ class Watchdog final : public StreamObserver {
 
 class Asking {
  public:
-  Asking(Stream& stream, const Watchdog& dog, std::string host, bool tls)
-      : stream_(stream), dog_(dog), host_(std::move(host)), tls_(tls), block_(kBlock) {}
+  Asking(Stream& stream, const Watchdog& dog, std::string host, bool tls, std::uint64_t enough)
+      : stream_(stream), dog_(dog), host_(std::move(host)), tls_(tls), enough_(enough), block_(kBlock) {}
 
   asio::awaitable<Result<void>> run() {
     std::string target = "/";
@@ -103,7 +107,7 @@ class Asking {
   }
 
  private:
-  bool enough() const { return dog_.progress().received() >= kCredit; }
+  bool enough() const { return dog_.progress().received() >= enough_; }
 
   // A whole answer, or as much of it as is enough.
   asio::awaitable<Result<void>> read_answer() {
@@ -141,6 +145,7 @@ class Asking {
   const Watchdog& dog_;
   const std::string host_;
   const bool tls_;
+  const std::uint64_t enough_;
   bool closed_ = false;
   std::vector<std::uint8_t> block_;
   std::string input_;  // read, not yet parsed
@@ -151,7 +156,7 @@ class Asking {
 
 asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                        Way way, Endpoint to, std::string host,
-                                       std::shared_ptr<SSL_CTX> context) {
+                                       std::shared_ptr<SSL_CTX> context, std::uint64_t enough) {
   BulkResult result;
   std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
   const auto nothing = std::make_shared<const FirstFlight>();
@@ -181,7 +186,7 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
     stream = std::move(watched);
   }
   if (!result.error) {
-    Asking asking(*stream, *dog, host, tls);
+    Asking asking(*stream, *dog, host, tls, enough);
     const auto asked = co_await asking.run();
     if (!asked) result.error = asked.error();
   }
@@ -189,19 +194,29 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
   result.bytes = progress.received();
   result.rate = progress.rate_with_losses();
   result.stalled = dog->stalled() && result.bytes > 0;
+  result.late = dog->late();
   if (dog->stalled() || dog->late()) result.error = make_error_code(Errc::timed_out);
   result.complete = !result.error;
   co_return result;
 }
 
-asio::awaitable<bool> carries_again(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
-                                    Signal how, Endpoint to, std::string host,
-                                    std::shared_ptr<SSL_CTX> context) {
-  const auto direct = co_await bulk_proof(executor, tools, limits, Way::direct, to, host, context);
-  if (!direct.complete) co_return false;
-  if (how != Signal::throttled || !tools.tunnel) co_return true;
+std::uint64_t proof_beyond(std::uint64_t point) noexcept {
+  return std::clamp(beyond(point), kCredit, kMostProof);
+}
+
+asio::awaitable<Again> carries_again(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
+                                     Signal how, Endpoint to, std::string host,
+                                     std::shared_ptr<SSL_CTX> context, std::uint64_t point) {
+  const auto direct =
+      co_await bulk_proof(executor, tools, limits, Way::direct, to, host, context, proof_beyond(point));
+  if (how != Signal::throttled && (direct.complete || direct.late)) {
+    if (direct.bytes > (point > 0 ? point : kMostBoxes)) co_return Again::yes;
+    co_return direct.complete ? Again::unclear : Again::no;
+  }
+  if (!direct.complete) co_return Again::no;
+  if (!tools.tunnel) co_return Again::yes;
   const auto other = co_await bulk_proof(executor, tools, limits, Way::tunnel, to, host, context);
-  co_return !other.complete || direct.rate * 3 > other.rate;
+  co_return !other.complete || direct.rate * 3 > other.rate ? Again::yes : Again::no;
 }
 
 }  // namespace surang::client

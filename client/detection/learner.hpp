@@ -72,6 +72,10 @@ class Learner {
   bool nearly_sure(const std::string& host, Signal signal) const;
   /// It was blocked a while ago.
   bool suspicious(const std::string& host) const;
+  /// Something that a person should read of, and that nothing is made of.
+  void remark(const std::string& host, Way way, Signal signal, std::string detail) {
+    note(host, way, signal, std::move(detail));
+  }
   void convict_host(const std::string& host, std::uint16_t port, Way way, Signal signal,
                     const std::string& address);
   /// Convicted through the tunnel just now; `other` serves as well, and takes its place.

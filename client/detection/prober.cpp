@@ -56,7 +56,7 @@ Signal bulk_to_disprove(Learner& learner, const Verdict& v) {
 
 asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                              Learner& learner, std::function<std::shared_ptr<SSL_CTX>()> tls_context,
-                             Verdict v) {
+                             std::uint64_t froze_at, Verdict v) {
   v = learner.begin_retest(v);
   if (v.way == Way::tunnel && !tools.tunnel) co_return;  // there is nothing to compare with
   const Endpoint to(v.subject, v.port);
@@ -86,7 +86,10 @@ asio::awaitable<void> retest(asio::any_io_executor executor, AttemptTools tools,
     if (!works) signal = v.signal;
   }
   if (const auto bulk = bulk_to_disprove(learner, v); works && bulk != Signal::none && tls_context) {
-    works = co_await carries_again(executor, tools, limits, bulk, to, host, tls_context());
+    const auto again =
+        co_await carries_again(executor, tools, limits, bulk, to, host, tls_context(), froze_at);
+    if (again == Again::unclear) co_return;  // left to lapse: only the browser's own connections can tell
+    works = again == Again::yes;
     if (!works) signal = bulk;
   }
   if (!learner.still_on(stay)) co_return;
@@ -156,7 +159,8 @@ asio::awaitable<void> run_prober(asio::any_io_executor executor, AttemptTools to
       if (busy->contains(v.subject) || (options.spared && options.spared(v.subject))) continue;
       busy->insert(v.subject);
       --room;
-      auto task = retest(executor, tools, limits, learner, options.tls_context, v);
+      const auto froze_at = options.froze_at ? options.froze_at(v.subject) : 0;
+      auto task = retest(executor, tools, limits, learner, options.tls_context, froze_at, v);
       options.spawn(marked(std::move(task), busy, v.subject));
     }
   }

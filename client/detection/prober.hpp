@@ -16,6 +16,8 @@ struct ProberOptions {
   std::size_t at_once = 4;                         ///< retests side by side, over all hosts
   /// Hosts that are never asked by a flight of our own; may be empty.
   std::function<bool(const std::string& host)> spared;
+  /// After how many bytes connections to a host stood still; zero where it is not known. May be empty.
+  std::function<std::uint64_t(const std::string& host)> froze_at;
   /// Runs a retest beside the prober. It holds what it was given here until it has unwound.
   std::function<void(asio::awaitable<void>)> spawn;
   /// Made when the first verdict of a kind that only a certificate can clear is retested.

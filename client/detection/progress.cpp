@@ -27,6 +27,10 @@ Progress::Progress(FirstFlight::Kind kind, std::size_t flight_size, Clock::durat
                    Clock::time_point now, bool own)
     : tls_(kind == FirstFlight::Kind::tls), own_(own), rtt_(rtt), sent_(flight_size), last_(now) {}
 
+void Progress::said_first(std::span<const std::uint8_t> flight) {
+  if (!tls_) answers_.asked(flight);
+}
+
 // Since the last byte, as far as somebody waited for the next.
 Clock::duration Progress::waited(Clock::time_point now) const {
   if (!waiting_since_) return {};
@@ -42,7 +46,10 @@ void Progress::from_site(std::span<const std::uint8_t> bytes, Clock::time_point 
       count(std::min<Clock::duration>(gap, kMostOfGap), !whole);
   }
   received_ += bytes.size();
-  if (tls_) from_.feed(bytes);
+  if (tls_)
+    from_.feed(bytes);
+  else
+    answers_.feed(bytes);
   last_ = now;
   asked_at_.reset();
   waiting_since_.reset();
@@ -57,6 +64,7 @@ void Progress::count(Clock::duration gap, bool in_record) {
 
 void Progress::to_site(std::span<const std::uint8_t> bytes, Clock::time_point now) {
   sent_ += bytes.size();
+  if (!tls_) answers_.asked(bytes);
   const auto room = said_.size() - std::min(said_.size(), said_size_);
   std::copy_n(bytes.begin(), std::min(room, bytes.size()),
               said_.begin() + static_cast<std::ptrdiff_t>(said_size_));
@@ -69,14 +77,15 @@ void Progress::waits(Clock::time_point now) {
 }
 
 bool Progress::may_stall() const {
-  if (received_ >= kCredit || received_ == 0) return false;
-  return in_record() || (asked_at_ && received_ >= kBoxFrom && received_ <= kBoxTo);
+  if (received_ >= kFollowed || received_ == 0) return false;
+  return in_record() || in_answer() || (asked_at_ && received_ >= kBoxFrom && received_ <= kBoxTo);
 }
 
 Stall Progress::stall(Clock::time_point now) const {
   if (!may_stall()) return Stall::none;
   const auto still = waited(now);
   if (in_record()) return still >= std::max<Clock::duration>(3s, 4 * rtt_) ? Stall::in_record : Stall::none;
+  if (in_answer()) return still >= std::max<Clock::duration>(4s, 5 * rtt_) ? Stall::in_answer : Stall::none;
   const auto unanswered = std::min(still, now - *asked_at_);
   return unanswered >= std::max<Clock::duration>(5s, 6 * rtt_) ? Stall::unanswered : Stall::none;
 }

@@ -46,7 +46,7 @@ constexpr std::array<Words, 32> kWords{{
     {"site_down", "the site itself does not answer"},
     {"tunnel_failed", "the tunnel did not carry the connection"},
     {"other", "the connection failed"},
-    {"frozen", "the connection stood still after the first kilobytes"},
+    {"frozen", "the connection stood still in the middle of an answer"},
     {"throttled", "the site is slowed down to a crawl"},
     {"http_shared_page", "one and the same page comes instead of unrelated sites"},
 }};

@@ -55,10 +55,16 @@ class WatchedStream final : public Stream {
   asio::awaitable<Result<void>> wait_writable() override { return inner_->wait_writable(); }
   asio::awaitable<Result<void>> wait_broken() override { return inner_->wait_broken(); }
 
-  // The observer's own notes.
+  // The observer's own notes. Once it stands aside nothing but the kernel's counts tell of it.
   boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> active;
   std::uint64_t suspect = 0;  ///< its number, once something is suspected of it
   bool doomed = false;        ///< to end at its next pause
+  bool credited = false;      ///< enough has come at a good pace
+  bool asking = false;        ///< its kernel asks whether the other end is there
+  bool answered = false;      ///< ... and that has answered
+  bool heard = false;         ///< suspected of a stall that may be the site's own pause
+  Clock::time_point began = Clock::now(), aside_moved{};
+  std::uint64_t aside_received = 0;
 
  private:
   void says(asio::const_buffer bytes);

@@ -98,6 +98,14 @@ std::string next_look(const Verdict& v, bool sensitive, UnixSeconds now) {
   return "while it is in use, the direct way is tried again " + ago(now - probe) + "; otherwise " + end + ".";
 }
 
+// Lately, and nothing could be done about it.
+bool stood_still(const std::vector<Evidence>& evidence, UnixSeconds now) {
+  constexpr UnixSeconds kLately = 1800;
+  return std::any_of(evidence.begin(), evidence.end(), [&](const auto& e) {
+    return e.signal == Signal::frozen && e.way != Way::tunnel && now - e.at < kLately;
+  });
+}
+
 struct Tried {
   bool works = false, more_addresses = false;
   Signal signal = Signal::none;
@@ -152,7 +160,11 @@ json::object Router::why(std::string host) {
     text = host + " has just failed directly, while " + std::string(what_worked(worked)) +
            " worked; this is being confirmed.";
   } else {
-    text = host + " goes directly: nothing speaks against it on this network.";
+    const bool still = !core.tunnel && stood_still(core.learner.store().evidence(network, host), now);
+    text =
+        host + (still ? " goes directly, though its connections stand still in the middle of answers on this "
+                        "network: only a bridge would go round that."
+                      : " goes directly: nothing speaks against it on this network.");
     if (verdict) text += " It was blocked until " + ago(now - verdict->expires) + ".";
   }
   o["way"] = to_string(way);

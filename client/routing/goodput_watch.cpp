@@ -1,48 +1,27 @@
-// What RouterCore does about a direct connection that stands still, crawls, or shows a certificate that the
-// browser refuses: new connections lean on the tunnel, the browser is made to try again, and a proof of our
-// own by both ways convicts, or does not.
+// What RouterCore does about a direct connection that crawls, or shows a certificate that the browser
+// refuses: a proof of our own by both ways convicts, or does not. What stands still is looked into by
+// freeze_watch.cpp.
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "client/detection/look.hpp"
-#include "client/detection/probe_flight.hpp"
-#include "client/routing/router_core.hpp"
+#include "client/routing/proving.hpp"
 
 namespace surang::client {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLeanFor = 60s;
 constexpr std::size_t kMostProofs = 4;
 constexpr auto kProofPause = 10min;
-constexpr int kLooks = 3;  // at whether the site answers while a connection to it stands still
-constexpr auto kLookPause = 5s;
 constexpr double kShare = 5;
 constexpr double kAbsurd = 30e3;  // bytes a second, where nothing is known of other sites
-
-std::string at_bytes(std::uint64_t bytes) {
-  return "stood still after " + std::to_string(bytes) + " bytes";
-}
 
 std::string at_rate(double rate) {
   return std::to_string(static_cast<std::uint64_t>(rate / 1000)) + " kB/s";
 }
 
 }  // namespace
-
-struct RouterCore::Proving {
-  Proving(std::shared_ptr<RouterCore> c, std::string h) : core(std::move(c)), host(std::move(h)) {
-    core->proving.insert(host);
-    core->proved[host] = Clock::now();
-  }
-  Proving(const Proving&) = delete;
-  Proving& operator=(const Proving&) = delete;
-  ~Proving() { core->proving.erase(host); }
-  std::shared_ptr<RouterCore> core;
-  std::string host;
-};
 
 StreamPtr RouterCore::watch_goodput(StreamPtr stream, Way way, const Endpoint& to, const std::string& host,
                                     const FirstFlight& flight, std::span<const std::uint8_t> first_answer,
@@ -56,6 +35,9 @@ StreamPtr RouterCore::watch_goodput(StreamPtr stream, Way way, const Endpoint& t
         },
         [weak] {
           if (const auto core = weak.lock()) core->learner.health().direct_worked(Clock::now());
+        },
+        [weak](const std::string& beyond) {
+          if (const auto core = weak.lock()) core->background.spawn(core->believe_frozen(beyond));
         });
   }
   return goodput->follow(std::move(stream), way, to, host, flight, first_answer, rtt);
@@ -92,79 +74,26 @@ bool RouterCore::tunnelled(const std::string& host) {
   return verdict && verdict->way == Way::tunnel;
 }
 
-asio::awaitable<BulkResult> RouterCore::prove(Way way, Endpoint to, std::string host) {
+asio::awaitable<BulkResult> RouterCore::prove(Way way, Endpoint to, std::string host, std::uint64_t enough) {
   const auto self = shared_from_this();
   const auto with = tools();
   const auto within = limits();
-  co_return co_await bulk_proof(executor, with, within, way, std::move(to), std::move(host), tls_context());
-}
-
-// A site that answers anew, by whatever way, while a connection to it stands still: neither the site nor the
-// network is what that one waits for.
-asio::awaitable<bool> RouterCore::answers_otherwise(Way way, Endpoint to, std::string host) {
-  const auto self = shared_from_this();
-  const auto flight = std::make_shared<const FirstFlight>(probe_flight_for(host, to.port()));
-  const auto with = tools();
-  const auto within = limits();
-  for (const auto by : {way, Way::tunnel}) {
-    const auto look = co_await look_by(executor, with, within, by, to, flight);
-    learner.saw(host, *look.attempt);
-    if (look.works) co_return true;
-  }
-  co_return false;
-}
-
-asio::awaitable<void> RouterCore::look_into_freeze(Suspicion s) {
-  const auto self = shared_from_this();
-  co_await asio::post(executor, asio::use_awaitable);
-  if (!looked_into.insert(s.host).second) co_return;  // what is found holds for all connections to the host
-  struct Done {
-    std::shared_ptr<RouterCore> core;
-    std::string host;
-    ~Done() { core->looked_into.erase(host); }
-  } const done{self, s.host};
-  const auto stay = learner.stay();
-  bool alive = false;
-  for (int n = 0; n < kLooks && !alive && goodput->still(s.stream); ++n) {
-    if (n > 0) {
-      asio::steady_timer timer(executor, kLookPause);
-      co_await timer.async_wait(asio::use_awaitable);
-    }
-    if (may_dial_extra()) alive = co_await answers_otherwise(s.way, s.to, s.host);
-  }
-  if (!alive || !learner.still_on(stay) || !goodput->still(s.stream)) co_return goodput->clear(s.stream);
-  const bool known = tunnelled(s.host);
-  if (!known) learner.doubt_way(s.host, kLeanFor);
-  goodput->cut_stalled(s.host);
-  if (known || !may_prove(s.host)) co_return;
-  const Proving mark(self, s.host);
-  const auto direct = co_await prove(s.way, s.to, s.host);
-  if (!learner.still_on(stay)) co_return;
-  if (direct.complete) {
-    // As much as the browser's connection brought proves nothing for what comes behind that.
-    if (direct.bytes > s.received) learner.trust_way(s.host);
-    co_return;
-  }
-  const bool broke = direct.bytes > 0;  // a way that does not even open is judged elsewhere
-  const auto other = co_await prove(Way::tunnel, s.to, s.host);
-  // A slow line may take longer for all of it than a proof lasts.
-  const bool goes_on = !other.stalled && other.bytes >= 2 * direct.bytes;
-  if (broke && other.bytes > direct.bytes && (other.complete || goes_on))
-    convict_proved(s, at_bytes(direct.bytes), std::to_string(other.bytes) + " bytes", stay);
-  else
-    learner.trust_way(s.host);
+  co_return co_await bulk_proof(executor, with, within, way, std::move(to), std::move(host), tls_context(),
+                                enough);
 }
 
 asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
   const auto self = shared_from_this();
   co_await asio::post(executor, asio::use_awaitable);
+  // Nowhere else to go, or nothing may be asked for.
+  if (!tunnel || is_sensitive(s.host)) co_return goodput->clear(s.stream);
   const bool known = tunnelled(s.host);
   if (known) co_return goodput->end_slow(s.host, s.crawls);
   if (proving.contains(s.host)) co_return;  // what is found holds for all connections to the host
   if (!may_prove(s.host)) co_return goodput->clear(s.stream);
   const auto stay = learner.stay();
   const Proving mark(self, s.host);
-  learner.doubt_way(s.host, kLeanFor);
+  learner.doubt_way(s.host, lean_for(options));
   auto direct = co_await prove(s.way, s.to, s.host);
   // A line this narrow may lose the connecting, too.
   if (direct.bytes == 0) direct = co_await prove(s.way, s.to, s.host);
@@ -183,7 +112,7 @@ asio::awaitable<void> RouterCore::look_into_pace(Suspicion s) {
 asio::awaitable<void> RouterCore::look_into_certificate(Suspicion s) {
   const auto self = shared_from_this();
   co_await asio::post(executor, asio::use_awaitable);
-  if (!may_prove(s.host)) co_return;
+  if (!tunnel || !may_prove(s.host)) co_return;
   const auto stay = learner.stay();
   const Proving mark(self, s.host);
   const auto with = tools();
@@ -197,9 +126,10 @@ asio::awaitable<void> RouterCore::look_into_certificate(Suspicion s) {
   if (other && convict_proved(s, "refused by the browser", "it verifies", stay)) caught_impostor();
 }
 
-bool RouterCore::convict_proved(const Suspicion& s, std::string direct, std::string other, Stay stay) {
+bool RouterCore::convict_proved(const Suspicion& s, std::string direct, std::string other, Stay stay,
+                                Way other_way) {
   const auto now = Clock::now();
-  Attempt failed(s.way, s.since), worked(Way::tunnel, s.since);
+  Attempt failed(s.way, s.since), worked(other_way, s.since);
   failed.ended = worked.ended = now;
   failed.view.outcome = Outcome::failed;
   failed.view.signal = s.signal;

@@ -242,7 +242,7 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
   opened.way = to_string(winner->view.way);
   if (learns && winner->view.way != Way::tunnel && !flight->replayable)
     opened.watch = watch_unjudged(to, host, *opened.stream, flight->kind, winner->view.rtt);
-  else if (learns && winner->view.way != Way::tunnel && tunnel && !is_sensitive(host))
+  else if (learns && follows_goodput(winner->view.way, host))
     opened.stream = watch_goodput(std::move(opened.stream), winner->view.way, to, host, *flight,
                                   opened.first_answer, winner->view.rtt);
   co_return std::move(opened);
@@ -268,6 +268,9 @@ asio::awaitable<void> RouterCore::probing(std::shared_ptr<RouterCore> self) {
   prober.tick = std::clamp<Clock::duration>(self->options.first_expiry / 20, 200ms, 2s);
   prober.spared = [core = self.get()](const std::string& host) { return core->is_sensitive(host); };
   prober.tls_context = [core = self.get()] { return core->tls_context(); };
+  prober.froze_at = [core = self.get()](const std::string& host) -> std::uint64_t {
+    return core->goodput ? core->goodput->freezes().point(host).value_or(0) : 0;
+  };
   // A retest may outlast the prober by a moment; it holds what it uses.
   prober.spawn = [core = self.get()](asio::awaitable<void> task) {
     core->background.spawn(holding(core->shared_from_this(), std::move(task)));

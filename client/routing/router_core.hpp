@@ -79,6 +79,11 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::unique_ptr<ConnectionWatch> watch_unjudged(Endpoint to, std::string host, const Stream& stream,
                                                   FirstFlight::Kind said, Clock::duration rtt);
 
+  /// Whether there is anything to gain by that: somewhere else to go, or something to hold the tunnel's
+  /// connection against.
+  bool follows_goodput(Way way, const std::string& host) const {
+    return way == Way::tunnel ? goodput && goodput->wants(host) : tunnel || options.evasion;
+  }
   /// Follows a judged direct connection beyond its first answer: the Stream that the session gets in its
   /// place.
   StreamPtr watch_goodput(StreamPtr stream, Way way, const Endpoint& to, const std::string& host,
@@ -166,13 +171,21 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   Wakeup network_news, portal_news;
   void look_into(const Suspicion& suspicion);
   asio::awaitable<void> look_into_freeze(Suspicion suspicion);
+  /// One that may be the site's own pause: a proof first, and nothing before it.
+  asio::awaitable<void> look_into_pause(Suspicion suspicion);
+  /// Where there is no tunnel: an evasion that carries more, or nothing.
+  asio::awaitable<void> go_round_freeze(Suspicion suspicion, Stay stay);
+  asio::awaitable<bool> prove_freeze(Suspicion suspicion, Stay stay);
+  /// Convicts a host that no proof could show to be frozen, once enough was seen of it.
+  asio::awaitable<void> believe_frozen(std::string host);
   asio::awaitable<void> look_into_pace(Suspicion suspicion);
   asio::awaitable<void> look_into_certificate(Suspicion suspicion);
   asio::awaitable<bool> answers_otherwise(Way way, Endpoint to, std::string host);
-  asio::awaitable<BulkResult> prove(Way way, Endpoint to, std::string host);
+  asio::awaitable<BulkResult> prove(Way way, Endpoint to, std::string host, std::uint64_t enough = kCredit);
   bool tunnelled(const std::string& host);
   bool may_prove(const std::string& host);
-  bool convict_proved(const Suspicion& suspicion, std::string direct, std::string other, Stay stay);
+  bool convict_proved(const Suspicion& suspicion, std::string direct, std::string other, Stay stay,
+                      Way other_way = Way::tunnel);
 
   std::deque<Suspected> suspected;
   bool retrying = false;
@@ -180,6 +193,7 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   std::set<std::string> proving;                    // hosts that are
   std::map<std::string, Clock::time_point> proved;  // and when the last proof began
   std::set<std::string> looked_into;                // hosts with a connection that may be frozen
+  std::map<std::string, Suspicion> unproved;        // the last one of hosts that were, and no proof showed it
   std::shared_ptr<SSL_CTX> tls_context_;
 };
 

@@ -4,6 +4,7 @@
 #include <doctest.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace surang::client;
@@ -138,13 +139,19 @@ TEST_CASE("a connection that stands still in the middle of a record is frozen") 
   CHECK(far.after(3600ms) == Stall::in_record);
 }
 
-TEST_CASE("what has come whole, or 64 KB, is not frozen by standing still") {
+TEST_CASE("what has come whole, or 512 KB, is not frozen by standing still") {
   Script idle;
   idle.comes(record(22, 90) + record(23, 15000));
   CHECK(idle.after(60s) == Stall::none);
   CHECK(!idle.progress.may_stall());
   Script credited;
-  for (int i = 0; i < 4; ++i) credited.comes(record(23, 16384));
+  for (int i = 0; i < 20; ++i) credited.comes(record(23, 16384));
+  credited.comes(half(16000));
+  CHECK(credited.after(3s) == Stall::in_record);
+  Bytes rest = record(23, 16000);
+  rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(half(16000).size()));
+  credited.comes(rest);
+  for (int i = 0; i < 12; ++i) credited.comes(record(23, 16384));
   credited.comes(half(16000));
   CHECK(credited.after(60s) == Stall::none);
   Script nothing;
@@ -196,6 +203,27 @@ TEST_CASE("an unanswered request freezes where boxes stop, and nowhere else") {
     other.asks();
     CHECK(other.after(60s) == Stall::none);
   }
+}
+
+TEST_CASE("half an answer of plain HTTP that stands still is looked into, a whole one never") {
+  const auto text = [](std::string_view s) { return Bytes(s.begin(), s.end()); };
+  const auto request = text("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  Script s(40ms, FirstFlight::Kind::http);
+  s.progress.said_first(request);
+  s.comes(text("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n") + Bytes(1000, 'x'));
+  CHECK(s.progress.announced());
+  CHECK(s.after(3900ms) == Stall::none);
+  CHECK(s.after(4s) == Stall::in_answer);
+  s.comes(Bytes(1000, 'x'));
+  CHECK(!s.progress.may_stall());
+  CHECK(s.after(60s) == Stall::none);
+
+  Script far(1s, FirstFlight::Kind::http);
+  far.progress.said_first(request);
+  far.comes(text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  CHECK(!far.progress.announced());
+  CHECK(far.after(4900ms) == Stall::none);
+  CHECK(far.after(5s) == Stall::in_answer);
 }
 
 TEST_CASE("a throttled site is slow by its records' time") {

@@ -238,3 +238,124 @@ TEST_CASE("a sensitive host that stands still is asked for by no flight of our o
       },
       options);
 }
+
+TEST_CASE("a page that stands still after 95 KB is cut as well, and a proof asks for more than that") {
+  with_lines([](Trial t) -> asio::awaitable<void> {
+    t.lines.direct.freeze_at = 95'000;
+    const auto first = co_await t.load("a.example");
+    CHECK(first.way == "direct");
+    CHECK(first.error);
+    CHECK(first.size > 64'000);
+    const auto second = co_await t.load("a.example");
+    CHECK(second.way == "tunnel");
+    CHECK(second.size >= kPage);
+    const bool learnt = co_await until([&] { return t.signal() == "frozen"; });
+    CHECK(learnt);
+  });
+}
+
+TEST_CASE("a site whose front page is small is believed frozen by its own connections, and stays so") {
+  auto options = quick_options();
+  options.first_expiry = 8s;
+  options.background_probes = true;
+  with_lines(
+      [](Trial t) -> asio::awaitable<void> {
+        t.lines.direct.freeze_at = 30'000;
+        t.lines.direct.front = t.lines.tunnel.front = 300;
+        for (int times = 1; times <= 3; ++times) {
+          CHECK(t.router.convictions().empty());
+          const auto first = co_await t.load("a.example");
+          CHECK(first.way == "direct");
+          CHECK(first.error);
+          const auto second = co_await t.load("a.example");
+          CHECK(second.way == "tunnel");
+          CHECK(second.size >= kPage);
+          if (times < 3) co_await rest(6s);  // no longer leans, and not of the same moment
+        }
+        const bool learnt = co_await until([&] { return t.signal() == "frozen"; });
+        CHECK(learnt);
+        (void)co_await t.load("a.example");  // in use: it is tried again, with a front page that comes whole
+        const auto dials = t.lines.direct_dials;
+        const bool retested = co_await until([&] { return t.lines.direct_dials > dials + 1; });
+        CHECK(retested);
+        co_await rest(300ms);
+        CHECK(t.signal() == "frozen");
+      },
+      options);
+}
+
+TEST_CASE("without a tunnel an evasion that carries more goes round what stands still") {
+  auto options = quick_options();
+  options.evasion = true;
+  with_lines(
+      [](Trial t) -> asio::awaitable<void> {
+        t.lines.direct.freeze_at = 16'000;
+        t.lines.direct.by_name = true;
+        const auto first = co_await t.load("a.example");
+        CHECK(first.way == "direct");
+        CHECK(first.error);
+        const auto second = co_await t.load("a.example");
+        CHECK(second.way == "direct with a fragmented hello");
+        CHECK(second.size >= kPage);
+        const bool learnt = co_await until([&] { return t.signal() == "frozen"; });
+        CHECK(learnt);
+      },
+      options, false);
+}
+
+TEST_CASE("without a tunnel nothing is cut where nothing goes round it, and why says what would") {
+  auto options = quick_options();
+  options.evasion = true;
+  with_lines(
+      [](Trial t) -> asio::awaitable<void> {
+        t.lines.direct.freeze_at = 16'000;
+        std::optional<Loaded> loaded;
+        TaskGroup browser(t.lines.executor);
+        const auto visit = [](Trial trial, std::optional<Loaded>& into) -> asio::awaitable<void> {
+          into = co_await trial.load("a.example");
+        };
+        browser.spawn(visit(t, loaded));
+        const bool said = co_await until([&] {
+          return t.router.why("a.example").at("text").as_string().find("bridge") != std::string::npos;
+        });
+        CHECK(said);
+        CHECK(!loaded);
+        CHECK(t.router.convictions().empty());
+        browser.cancel();
+        co_await browser.join();
+      },
+      options, false);
+}
+
+TEST_CASE("a sensitive host leans on the tunnel when others went on, and is still asked for by nobody") {
+  auto options = quick_options();
+  options.sensitive = {"a.example"};
+  options.hedge_delay = 1s;
+  with_lines(
+      [](Trial t) -> asio::awaitable<void> {
+        std::optional<Loaded> loaded, other;
+        TaskGroup browser(t.lines.executor);
+        const auto visit = [](Trial trial, std::string host,
+                              std::optional<Loaded>& into) -> asio::awaitable<void> {
+          into = co_await trial.load(std::move(host), trial.lines.direct.page);
+        };
+        t.lines.direct.rate = 40e3;  // for long enough
+        t.lines.direct.page = 300 * 1024;
+        browser.spawn(visit(t, "one.com", other));
+        co_await rest(100ms);
+        t.lines.direct = {};
+        t.lines.direct.freeze_at = 16'000;
+        browser.spawn(visit(t, "a.example", loaded));
+        const bool cut = co_await until([&] { return loaded.has_value(); });
+        REQUIRE(cut);
+        CHECK(loaded->error);
+        CHECK(t.lines.direct_dials == 2);
+        const auto dials = t.lines.direct_dials;
+        const auto second = co_await t.load("a.example");
+        CHECK(second.way == "tunnel");
+        CHECK(t.lines.direct_dials == dials);
+        browser.cancel();
+        co_await browser.join();
+      },
+      options);
+}

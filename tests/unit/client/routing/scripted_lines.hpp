@@ -28,13 +28,23 @@ struct Line {
   bool impostor = false;
   bool cut = false;  // leads nowhere
   std::size_t page = kPage;
+  std::size_t front = 0;  // of the front page; zero: as any other
+  bool by_name = false;   // freezes what says the name of the site in one record
 };
 
 class NarrowStream final : public Stream {
  public:
   NarrowStream(StreamPtr inner, Line line) : inner_(std::move(inner)), line_(line) {}
   asio::any_io_executor executor() override { return inner_->executor(); }
-  Result<std::size_t> try_read(asio::mutable_buffer into) override { return inner_->try_read(into); }
+  Result<std::size_t> try_read(asio::mutable_buffer into) override {
+    const auto n = inner_->try_read(into);
+    if (n && *n > 9 && std::exchange(first_, false) && line_.by_name) {
+      const auto* b = static_cast<const std::uint8_t*>(into.data());
+      const bool cut = (b[3] << 8 | b[4]) < (b[6] << 16 | b[7] << 8 | b[8]) + 4;
+      if (cut) line_.freeze_at = SIZE_MAX;
+    }
+    return n;
+  }
   asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
     asio::steady_timer timer(executor());
@@ -63,6 +73,7 @@ class NarrowStream final : public Stream {
   StreamPtr inner_;
   Line line_;
   std::size_t sent_ = 0;
+  bool first_ = true;
 };
 
 struct Lines {
@@ -93,9 +104,10 @@ struct Lines {
     for (;;) {
       const auto end = input.find("\r\n\r\n");
       if (end != input.npos) {
+        const auto size = line.front > 0 && input.starts_with("GET / ") ? line.front : line.page;
         input.erase(0, end + 4);
-        std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(line.page) + "\r\n\r\n";
-        answer.append(line.page, 'x');
+        std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+        answer.append(size, 'x');
         const auto written = co_await secure->write_all(asio::buffer(answer));
         if (!written) co_return;
         continue;
@@ -138,7 +150,8 @@ struct Loaded {
 };
 
 // A browser: its own TLS over what the Router gives, and a page of it. The session in between is a loop here.
-inline asio::awaitable<Loaded> load(Router& router, std::shared_ptr<SSL_CTX> trusts, std::string host) {
+inline asio::awaitable<Loaded> load(Router& router, std::shared_ptr<SSL_CTX> trusts, std::string host,
+                                    std::size_t most = kPage) {
   const auto begun = Clock::now();
   Loaded loaded;
   tls::SslPtr ssl(SSL_new(trusts.get()), SSL_free);
@@ -172,7 +185,7 @@ inline asio::awaitable<Loaded> load(Router& router, std::shared_ptr<SSL_CTX> tru
   const auto asked = co_await secure->write_all(asio::buffer(request));
   if (!asked) co_return done(asked.error());
   std::vector<char> block(16 * 1024);
-  while (loaded.size < kPage) {
+  while (loaded.size < most) {
     const auto n = co_await secure->read_some(asio::buffer(block));
     if (!n || *n == 0) co_return done(n ? make_error_code(Errc::truncated) : n.error());
     loaded.size += *n;
@@ -184,8 +197,8 @@ struct Trial {
   Lines& lines;
   Router& router;
   std::shared_ptr<SSL_CTX> trusts;
-  asio::awaitable<Loaded> load(std::string host) {
-    return surang::client::test::load(router, trusts, std::move(host));
+  asio::awaitable<Loaded> load(std::string host, std::size_t most = kPage) {
+    return surang::client::test::load(router, trusts, std::move(host), most);
   }
   std::string signal() {
     const auto found = router.convictions();
@@ -194,7 +207,7 @@ struct Trial {
 };
 
 inline void with_lines(std::function<asio::awaitable<void>(Trial)> scenario,
-                       config::ClientOptions options = quick_options()) {
+                       config::ClientOptions options = quick_options(), bool with_tunnel = true) {
   const auto file = std::filesystem::temp_directory_path() / ("goodput_test." + std::to_string(::getpid()));
   const auto make = [&](asio::io_context& io) -> asio::awaitable<void> {
     World world(io.get_executor());
@@ -205,7 +218,7 @@ inline void with_lines(std::function<asio::awaitable<void>(Trial)> scenario,
     auto parts = world.parts();
     parts.connector = std::make_unique<LineConnector>(lines);
     VerdictStore store({});
-    Router router(io.get_executor(), options, &tunnel, store, std::move(parts));
+    Router router(io.get_executor(), options, with_tunnel ? &tunnel : nullptr, store, std::move(parts));
     const Trial trial{lines, router, surang::test::make_tls_client(lines.site.certificate_pem)};
     co_await scenario(trial);
     co_await router.stop();
