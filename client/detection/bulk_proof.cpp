@@ -21,6 +21,9 @@ constexpr auto kTick = 100ms;
 // Where it stood still is known until the program ends; most boxes do before that.
 constexpr std::uint64_t kMostBoxes = 32 * 1024;
 constexpr std::uint64_t kMostProof = 1024 * 1024;
+constexpr double kThrottledShare = 3;
+// So much shows a pace, beyond what a slow start explains: below half of what is wanted, the rest is spared.
+constexpr std::uint64_t kShowsPace = 24 * 1024;
 
 bool plain(const Endpoint& to) {
   return to.port() == 80 || to.port() == 8080;
@@ -47,7 +50,8 @@ std::string redirect_target(const HttpHead& head, const std::string& host, bool 
 // Ends a connection that stands still or takes too long, and keeps what it showed.
 class Watchdog final : public StreamObserver {
  public:
-  explicit Watchdog(asio::any_io_executor executor) : alarm_(std::move(executor)) {}
+  Watchdog(asio::any_io_executor executor, double least_rate)
+      : alarm_(std::move(executor)), least_rate_(least_rate) {}
 
   void guard(WatchedStream& stream) {
     stream_ = &stream;
@@ -74,12 +78,14 @@ class Watchdog final : public StreamObserver {
     const auto now = Clock::now();
     const auto& progress = stream_->progress();
     stalled_ = progress.stall(now) == Stall::in_record || progress.waited(now) >= kUnanswered;
-    late_ = now >= end_;
+    const bool crawls = progress.received() >= kShowsPace && progress.rate_with_losses() < least_rate_ / 2;
+    late_ = now >= end_ || crawls;
     if (stalled_ || late_) return stream_->close(true);
     wait();
   }
 
   Alarm alarm_;
+  const double least_rate_;
   WatchedStream* stream_ = nullptr;
   std::optional<Progress> last_;
   Clock::time_point end_;
@@ -156,7 +162,8 @@ class Asking {
 
 asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                        Way way, Endpoint to, std::string host,
-                                       std::shared_ptr<SSL_CTX> context, std::uint64_t enough) {
+                                       std::shared_ptr<SSL_CTX> context, std::uint64_t enough,
+                                       double least_rate) {
   BulkResult result;
   std::vector<PlannedWay> plan{{way, StartWhen::at_once}};
   const auto nothing = std::make_shared<const FirstFlight>();
@@ -169,7 +176,7 @@ asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTo
     result.error = race.error();
     co_return result;
   }
-  const auto dog = std::make_shared<Watchdog>(executor);
+  const auto dog = std::make_shared<Watchdog>(executor, least_rate);
   const Progress start(tls ? FirstFlight::Kind::tls : FirstFlight::Kind::http, 0, winner->view.rtt,
                        Clock::now(), true);
   auto watched = std::make_unique<WatchedStream>(std::move(winner->stream), start, way, to, host, dog);
@@ -207,16 +214,19 @@ std::uint64_t proof_beyond(std::uint64_t point) noexcept {
 asio::awaitable<Again> carries_again(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                      Signal how, Endpoint to, std::string host,
                                      std::shared_ptr<SSL_CTX> context, std::uint64_t point) {
-  const auto direct =
-      co_await bulk_proof(executor, tools, limits, Way::direct, to, host, context, proof_beyond(point));
+  // The tunnel first: what it brings says when enough was seen of a direct way that crawls.
+  BulkResult other;
+  if (how == Signal::throttled && tools.tunnel)
+    other = co_await bulk_proof(executor, tools, limits, Way::tunnel, to, host, context);
+  const double least_rate = other.complete ? other.rate / kThrottledShare : 0;
+  const auto direct = co_await bulk_proof(executor, tools, limits, Way::direct, to, host, context,
+                                          proof_beyond(point), least_rate);
   if (how != Signal::throttled && (direct.complete || direct.late)) {
     if (direct.bytes > (point > 0 ? point : kMostBoxes)) co_return Again::yes;
     co_return direct.complete ? Again::unclear : Again::no;
   }
   if (!direct.complete) co_return Again::no;
-  if (!tools.tunnel) co_return Again::yes;
-  const auto other = co_await bulk_proof(executor, tools, limits, Way::tunnel, to, host, context);
-  co_return !other.complete || direct.rate * 3 > other.rate ? Again::yes : Again::no;
+  co_return direct.rate >= least_rate ? Again::yes : Again::no;
 }
 
 }  // namespace surang::client

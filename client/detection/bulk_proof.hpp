@@ -17,18 +17,20 @@ namespace surang::client {
 struct BulkResult {
   bool complete = false;    ///< enough has come, or all that the site gives, without standing still
   bool stalled = false;     ///< it stood still, after `bytes`
-  bool late = false;        ///< the time was up while it came
+  bool late = false;        ///< it still came when the time was up, or too slowly
   std::uint64_t bytes = 0;  ///< from the site, as they travel
   double rate = 0;          ///< bytes a second while they came
   error_code error;         ///< why it is not complete; Errc::timed_out when the time was up, at `rate`
 };
 
 /// Asks for `GET /` of `host`, 16 times at most, on one connection to `to` by `way`, for at most 8 s once
-/// that stands, until `enough` bytes have come. Plain HTTP on ports 80 and 8080. Leaves nothing running
+/// that stands, until `enough` bytes have come, or it is plain that they come at less than half of
+/// `least_rate` (bytes a second; then it is late). Plain HTTP on ports 80 and 8080. Leaves nothing running
 /// behind.
 asio::awaitable<BulkResult> bulk_proof(asio::any_io_executor executor, AttemptTools tools, RaceLimits limits,
                                        Way way, Endpoint to, std::string host,
-                                       std::shared_ptr<SSL_CTX> context, std::uint64_t enough = kCredit);
+                                       std::shared_ptr<SSL_CTX> context, std::uint64_t enough = kCredit,
+                                       double least_rate = 0);
 
 /// As many bytes as a proof asks for where connections stood still after `point`; zero: not known.
 std::uint64_t proof_beyond(std::uint64_t point) noexcept;
