@@ -122,8 +122,4 @@ bool BeliefBook::suspicious(const std::string& host, Clock::time_point now) cons
   return it != hosts_.end() && faded(it->second, now) >= kSuspicious;
 }
 
-void BeliefBook::forget() {
-  *this = BeliefBook();
-}
-
 }  // namespace surang::client

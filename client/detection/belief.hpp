@@ -42,8 +42,6 @@ class BeliefBook {
   void acquitted(const std::string& host, bool at_once, Clock::time_point now);
   /// Blocked a while ago: worth a second way sooner than others.
   bool suspicious(const std::string& host, Clock::time_point now) const;
-  /// Another network.
-  void forget();
 
  private:
   struct Host {

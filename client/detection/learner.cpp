@@ -10,6 +10,8 @@
 namespace surang::client {
 namespace {
 
+constexpr std::size_t kMostNetworks = 16;
+
 std::string took(const Attempt& attempt) {
   const auto end = attempt.ended == Clock::time_point{} ? Clock::now() : attempt.ended;
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(end - attempt.started).count();
@@ -42,7 +44,7 @@ const std::string& Learner::network() {
   if (now.id != network_) {
     if (network_.empty() || now.provisional != network_) {
       health_.forget();
-      beliefs_.forget();
+      change_beliefs(now.id);
       leaning_.clear();
       doubted_.clear();
       proven_.clear();
@@ -53,6 +55,20 @@ const std::string& Learner::network() {
   }
   health_.link(now.link);
   return network_;
+}
+
+// How often hosts fail by chance, and how far they were believed to be blocked, is of a network like its
+// verdicts.
+void Learner::change_beliefs(const std::string& id) {
+  if (!network_.empty()) {
+    if (elsewhere_.size() >= kMostNetworks) elsewhere_.pop_front();
+    elsewhere_.emplace_back(network_, std::exchange(beliefs_, BeliefBook()));
+  }
+  const auto there = std::find_if(elsewhere_.begin(), elsewhere_.end(),
+                                  [&](const auto& entry) { return entry.first == id; });
+  if (there == elsewhere_.end()) return;
+  beliefs_ = std::move(there->second);
+  elsewhere_.erase(there);
 }
 
 Stay Learner::stay() {

@@ -2,6 +2,7 @@
 // Gives the judge its facts and writes down what it rules.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -93,6 +94,7 @@ class Learner {
   std::chrono::seconds first_expiry() const { return first_expiry_; }
 
  private:
+  void change_beliefs(const std::string& id);
   void note(const std::string& host, Way way, Signal signal, std::string detail);
   void widen(const Verdict& verdict);
   /// Hosts of a service that hold verdicts by the tunnel.
@@ -108,6 +110,7 @@ class Learner {
   Stay stay_ = 0;
   NetworkHealth health_;
   BeliefBook beliefs_;
+  std::deque<std::pair<std::string, BeliefBook>> elsewhere_;  // of other networks, the latest left last
   Clock::duration least_rtt_{};
   std::map<std::string, Clock::time_point> leaning_, doubted_;
   std::set<std::pair<std::string, std::optional<asio::ip::address>>> proven_;

@@ -6,7 +6,8 @@
 namespace surang::judge {
 namespace {
 
-constexpr double kMostWrong = 0.001, kMostMissed = 0.01, kLongestRecovery = 600, kMostExtra = 0.01;
+constexpr double kMostWrong = 0.001, kMostMissed = 0.01, kLongestRecovery = 600, kMostExtra = 0.01,
+                 kMostStuck = 0.05;
 
 using Count = unsigned long long;
 
@@ -100,13 +101,15 @@ int report(const Tally& t) {
     std::printf("%s %s: %.3f%s (limit %g%s)\n", good ? "PASS" : "FAIL", what, value, unit, limit, unit);
     failed += !good;
   };
-  const double wrong = share(t.wrong_hours + t.wrong_flaky_hours + t.stuck_hours,
-                             t.open_hours + t.flaky_hours + t.family_hours);
+  const double wrong = share(t.wrong_hours + t.wrong_flaky_hours, t.open_hours + t.flaky_hours);
   judge(wrong < kMostWrong, "hours of open sites with a wrong verdict", wrong * 100, kMostWrong * 100, " %");
   judge(share(missed, late) < kMostMissed, "visits to blocked sites that began directly, after two",
         share(missed, late) * 100, kMostMissed * 100, " %");
   judge(median(recovery) < kLongestRecovery, "direct again after the end of a block, median",
         median(recovery), kLongestRecovery, " s");
+  const double stuck = share(t.stuck_hours, t.family_hours);
+  judge(stuck < kMostStuck, "hours by the tunnel where another address would have done", stuck * 100,
+        kMostStuck * 100, " %");
   const double extra = share(t.traffic.probes, t.traffic.browser);
   judge(extra <= kMostExtra, "direct traffic by probes", extra * 100, kMostExtra * 100, " %");
   return failed;

@@ -77,6 +77,4 @@ TEST_CASE("a block that comes and goes is believed at its first failure, for a w
   CHECK(book.failed("z.example", Signal::tls_rst, 3, t));
   book.acquitted("z.example", true, t);
   CHECK(!book.nearly_sure("z.example", Signal::tls_rst, t));
-  book.forget();
-  CHECK(!book.suspicious("x.example", t));
 }
