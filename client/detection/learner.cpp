@@ -82,37 +82,27 @@ bool Learner::dead_address(const asio::ip::address& address) {
 }
 
 void Learner::lean(const std::string& host, Clock::duration how_long) {
-  if (leaning_.size() > 1000) leaning_.clear();
-  leaning_[host] = Clock::now() + how_long;
+  leaning_.insert(host, Clock::now() + how_long);
 }
 
 void Learner::stop_leaning(const std::string& host) {
   leaning_.erase(host);
 }
 
-bool Learner::leaning(const std::string& host) {
-  const auto it = leaning_.find(host);
-  if (it == leaning_.end()) return false;
-  if (it->second > Clock::now()) return true;
-  leaning_.erase(it);
-  return false;
+bool Learner::leaning(const std::string& host) const {
+  return leaning_.contains(host, Clock::now());
 }
 
 void Learner::doubt_way(const std::string& host, Clock::duration how_long) {
-  if (doubted_.size() > 1000) doubted_.clear();
-  doubted_[host] = Clock::now() + how_long;
+  doubted_.insert(host, Clock::now() + how_long);
 }
 
 void Learner::trust_way(const std::string& host) {
   doubted_.erase(host);
 }
 
-bool Learner::way_in_doubt(const std::string& host) {
-  const auto it = doubted_.find(host);
-  if (it == doubted_.end()) return false;
-  if (it->second > Clock::now()) return true;
-  doubted_.erase(it);
-  return false;
+bool Learner::way_in_doubt(const std::string& host) const {
+  return doubted_.contains(host, Clock::now());
 }
 
 bool Learner::proven(const std::string& host, const asio::ip::address& address) const {

@@ -4,7 +4,6 @@
 
 #include <deque>
 #include <functional>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +13,7 @@
 #include "client/detection/judge.hpp"
 #include "client/detection/network_id.hpp"
 #include "client/detection/service_groups.hpp"
+#include "client/detection/timed_set.hpp"
 #include "client/detection/verdict_store.hpp"
 
 namespace surang::client {
@@ -48,12 +48,12 @@ class Learner {
   /// While a verdict is being confirmed, new connections lean on the tunnel.
   void lean(const std::string& host, Clock::duration how_long);
   void stop_leaning(const std::string& host);
-  bool leaning(const std::string& host);
+  bool leaning(const std::string& host) const;
   /// A connection by the way in use stands still or crawls: until that is proved or not, new ones go by the
   /// tunnel, whatever way a verdict names.
   void doubt_way(const std::string& host, Clock::duration how_long);
   void trust_way(const std::string& host);
-  bool way_in_doubt(const std::string& host);
+  bool way_in_doubt(const std::string& host) const;
 
   /// The site behind a name has shown its certificate on this network, or shows one like that everywhere.
   /// With an address: there. Without: wherever its name leads.
@@ -112,7 +112,7 @@ class Learner {
   BeliefBook beliefs_;
   std::deque<std::pair<std::string, BeliefBook>> elsewhere_;  // of other networks, the latest left last
   Clock::duration least_rtt_{};
-  std::map<std::string, Clock::time_point> leaning_, doubted_;
+  TimedSet leaning_, doubted_;
   std::set<std::pair<std::string, std::optional<asio::ip::address>>> proven_;
 };
 

@@ -2,39 +2,19 @@
 like that."""
 import time
 
-from .later_scenarios import FREEZING, WITHIN, convicted_of, proxy_of
+from .later_scenarios import FREEZING, WITHIN, convicted_of, goes_by_tunnel, proxy_of, until_whole, whole
 from .processes import at_once, wait_until
-from .sites import SIZES, addresses
+from .sites import addresses
 from .surang import HTTP, SOCKS, Client, Traffic, clients_for
 from .table import expect, scenario
-
-
-def whole(fetched):
-    return fetched.exit == 0 and fetched.status == 200 and fetched.size == SIZES[fetched.url.rsplit("/", 1)[1]]
-
-
-def until_whole(lab, url, proxy, most=2):
-    """Asks as a browser does that tries again when it is cut off; the seconds in all."""
-    began = time.monotonic()
-    for _ in range(most):
-        found = lab.visitor.curl(url, proxy=proxy, limit=15)
-        if whole(found):
-            return time.monotonic() - began
-    raise AssertionError(f"not whole after {most} connections: {found}, {found.size} bytes")
-
-
-def goes_by_tunnel(lab, url, name, proxy, what):
-    traffic = Traffic(lab)
-    found = lab.visitor.curl(url, proxy=proxy, limit=15)
-    expect(whole(found), f"{what}: {found}")
-    expect(traffic.tunnel(name) and not traffic.direct(name), f"{what} did not go by the tunnel alone")
 
 
 def frozen(lab, address, size):
     for name in FREEZING:
         lab.a.add(f"freeze {name} {size}")
     with clients_for(lab, FREEZING) as clients:
-        found = at_once(lambda name: until_whole(lab, address.format(name), proxy_of(clients[name], name)), FREEZING)
+        found = at_once(lambda name: until_whole(lab, address.format(name), proxy=proxy_of(clients[name], name))[0],
+                        FREEZING)
         expect(max(found) < WITHIN, f"whole after {max(found):.1f} s")
         for name, client in clients.items():
             goes_by_tunnel(lab, address.format(name), name, proxy_of(client, name), f"the next visit to {name}")
@@ -77,12 +57,12 @@ def small_front_page(lab):
         others = lab.visitor.begin("https://open.example/50m", SOCKS)
         try:
             time.sleep(0.5)
-            first = until_whole(lab, url, SOCKS)
+            first = until_whole(lab, url, proxy=SOCKS)[0]
             expect(first < WITHIN, f"first: whole after {first:.1f} s")
             expect(not client.convictions(), f"convicted by one: {client.convictions()}")
             goes_by_tunnel(lab, url, name, SOCKS, "while it leans")
             time.sleep(9)  # half of the first expiry, that long it leans
-            second = until_whole(lab, url, SOCKS)
+            second = until_whole(lab, url, proxy=SOCKS)[0]
             expect(second < WITHIN, f"second: whole after {second:.1f} s")
             convicted_of(client, name, "frozen", 10)
             # The front page comes whole directly, and disproves nothing.
@@ -101,7 +81,7 @@ def frozen_without_bridge(lab):
     name, url = "stall.example", "https://stall.example/100k"
     lab.a.add(f"freeze {name} 16k uncut")
     with Client(lab, link=False) as client:
-        taken = until_whole(lab, url, SOCKS)
+        taken = until_whole(lab, url, proxy=SOCKS)[0]
         expect(taken < WITHIN, f"whole after {taken:.1f} s")
         convicted_of(client, name, "frozen", 15)
         expect(whole(lab.visitor.curl(url, proxy=SOCKS)), "the next one")

@@ -13,8 +13,8 @@ from .table import expect, scenario
 WITHIN = 6.0
 
 
-def whole(fetched, size=SIZES["100k"]):
-    return fetched.exit == 0 and fetched.status == 200 and fetched.size == size
+def whole(fetched):
+    return fetched.exit == 0 and fetched.status == 200 and fetched.size == SIZES[fetched.url.rsplit("/", 1)[1]]
 
 
 def until_whole(lab, url, *options, proxy, most=2):
@@ -78,7 +78,7 @@ def between_answers(lab):
         began = time.monotonic()
         found = lab.visitor.curl_many(["https://stall.example/1k"] * 30, proxy=SOCKS, at_once=1)
         taken = time.monotonic() - began
-        lost = [f for f in found if not whole(f, SIZES["1k"])]
+        lost = [f for f in found if not whole(f)]
         expect(len(found) == 30 and len(lost) <= 1, f"{len(lost)} lost: {lost[:3]}")
         expect(taken < WITHIN + 30 * 4 * 0.04, f"took {taken:.1f} s")
         convicted = wait_until(client.convictions, 15, "convicted")
@@ -145,13 +145,13 @@ def slow_for_everyone(lab):
         expect(not client.convictions(), f"convicted: {client.convictions()}")
         traffic = Traffic(lab)
         found = lab.visitor.curl(f"https://{name}/1k", proxy=SOCKS)
-        expect(whole(found, SIZES["1k"]) and traffic.direct(name) and not traffic.tunnel(name), "not direct again")
+        expect(whole(found) and traffic.direct(name) and not traffic.tunnel(name), "not direct again")
     return ""
 
 
 def a_whole_page(lab, name, proxy=SOCKS):
     found = lab.visitor.curl(f"https://{name}/1k", proxy=proxy)
-    expect(whole(found, SIZES["1k"]), f"{name}: {found}")
+    expect(whole(found), f"{name}: {found}")
     return found
 
 
@@ -209,7 +209,7 @@ def not_convicted(lab):
         time.sleep(5)
         lab.a.remove(number)
         visits.join()
-        expect(len(found) == 4 and all(whole(f, SIZES["10m"]) for f in found), f"through the outage: {found}")
+        expect(len(found) == 4 and all(whole(f) for f in found), f"through the outage: {found}")
         expect(not client.convictions(), f"convicted: {client.convictions()}")
     return ""
 
