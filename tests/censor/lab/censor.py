@@ -4,6 +4,7 @@ import os
 import socket
 import time
 
+from . import json_lines
 from .processes import Daemon
 
 
@@ -50,9 +51,6 @@ class Censor:
         """Log lines behind a mark, of one kind and with these fields."""
         time.sleep(settle)
         self.say("stats")
-        with open(self.log, errors="replace") as file:
-            file.seek(since)
-            lines = file.read().splitlines()
-        found = [json.loads(line) for line in lines if line.endswith("}")]
+        found = json_lines.behind(self.log, since)
         return [e for e in found if (kind is None or e["ev"] == kind) and
                 all(e.get(key) == value for key, value in fields.items())]

@@ -1,10 +1,10 @@
 """What stands outside: web sites and DoH (nginx), the nameserver (dnsmasq). All real programs."""
-import json
 import os
 import random
 import sys
 import time
 
+from . import json_lines
 from .authority import Authority
 from .network import RESOLVER4, RESOLVER6
 from .processes import Daemon, sh
@@ -180,10 +180,7 @@ http {{
 
     def requests(self, since=0, **fields):
         """Access log entries behind a mark with these fields."""
-        with open(self.access) as file:
-            file.seek(since)
-            entries = [json.loads(line) for line in file if line.endswith("}\n")]
-        return [e for e in entries if all(e.get(key) == value for key, value in fields.items())]
+        return [e for e in json_lines.behind(self.access, since) if all(e.get(key) == value for key, value in fields.items())]
 
     def object(self, name):
         return self._file("objects/" + name)
