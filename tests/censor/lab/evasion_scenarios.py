@@ -33,8 +33,9 @@ def straight(lab, name, way, usual):
     traffic = Traffic(lab)
     taken = visit(lab, name)
     direct = traffic.direct(name)
-    expect(len(direct) == 1 and not traffic.tunnel(name), f"{len(direct)} direct connections and {len(traffic.tunnel(name))} "
-                                                          "by the bridge")
+    tunnel = traffic.tunnel(name)
+    expect(len(direct) == 1 and not tunnel, f"a visit of {taken * 1000:.0f} ms made direct connections {direct} and by the "
+                                            f"bridge {tunnel}")
     said = hellos(traffic, name)
     if way == FRAGMENTED:
         expect(said and said[0]["cut"] and said[0]["segments"] == 1, f"not fragmented: {said}")

@@ -1,5 +1,6 @@
 """Runs scenarios side by side: each worker is a process with a network of its own, which it removes however it ends.
-Those that must be alone come last, one after another."""
+Those that must be alone come last, one after another, and with them what failed beside others: the machine may have been
+too busy for it, which a failure alone rules out."""
 import collections
 import multiprocessing
 import multiprocessing.connection
@@ -99,8 +100,8 @@ def _share_out(workers, numbers, scenarios, report):
                 workers.remove(worker)
 
 
-def run(scenarios, build_dir, keep, jobs, tag, report):
-    """Calls `report` with an Outcome as each scenario ends."""
+def run(scenarios, build_dir, keep, jobs, tag, report, report_busy):
+    """Calls `report` with an Outcome as each scenario ends, `report_busy` with one that is run again alone."""
     remove_leftovers()
     together = [n for n, one in enumerate(scenarios) if not one.alone]
     together.sort(key=lambda n: not scenarios[n].first)
@@ -108,8 +109,16 @@ def run(scenarios, build_dir, keep, jobs, tag, report):
     jobs = max(1, min(jobs, len(together)))
     all_workers = [Worker(scenarios, build_dir, keep, f"{tag}-{n}") for n in range(1, jobs + 1)]
     workers = list(all_workers)
+
+    def report_together(outcome):
+        if outcome.good or jobs == 1:
+            report(outcome)
+            return
+        report_busy(outcome)
+        alone.append(next(n for n in together if scenarios[n] is outcome.scenario))
+
     try:
-        _share_out(workers, together, scenarios, report)
+        _share_out(workers, together, scenarios, report_together)
         if alone:
             for worker in workers[1:]:
                 worker.leave()
