@@ -5,7 +5,7 @@
 #include <ctime>
 
 #include "transports/https/hello_profile.hpp"
-#include "transports/tcp/congestion.hpp"
+#include "transports/tcp/carrier.hpp"
 #include "transports/tls/client_hello.hpp"
 #include "transports/tls/ticket.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -48,18 +48,9 @@ class HttpsDialer final : public TransportDialer {
   std::string_view name() const noexcept override { return "https"; }
 
   asio::awaitable<Result<Authenticated>> connect() override {
-    error_code failure = make_error_code(Errc::no_route);
-    for (const auto& host : bridge_.hosts) {
-      Endpoint to(host, port_);
-      auto raw = co_await tcp_.dial(to);
-      if (raw.has_error()) {
-        failure = raw.error();
-        continue;
-      }
-      tune_carrier((*raw)->native_socket());
-      co_return over(std::move(*raw));
-    }
-    co_return failure;
+    auto raw = co_await dial_carrier(tcp_, bridge_.hosts, port_);
+    if (raw.has_error()) co_return raw.error();
+    co_return over(std::move(*raw));
   }
 
  private:

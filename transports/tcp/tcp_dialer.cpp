@@ -73,11 +73,13 @@ struct Race {
   Attempt* winner = nullptr;
 };
 
-void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to) {
+void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to,
+           const std::optional<asio::ip::address>& from) {
   auto& attempt = *race->attempts.emplace_back(std::make_unique<Attempt>(race->executor, to));
   ++race->under_way;
   error_code ec;
   attempt.socket.open(to.protocol(), ec);
+  if (!ec && from) attempt.socket.bind(tcp::endpoint(*from, 0), ec);
   if (ec) return race->settle(attempt, ec);
   attempt.socket.non_blocking(true, ec);  // the stream needs it; asked for later, it would be a second call
   attempt.socket.async_connect(to, [race, &attempt](error_code result) {
@@ -134,7 +136,8 @@ asio::awaitable<Result<StreamPtr>> TcpDialer::connect(std::vector<asio::ip::addr
     // RFC 8305 section 5: a failure starts the next attempt at once.
     const bool failed = race->failures > std::exchange(failures_seen, race->failures);
     if (next < addresses.size() && (failed || now >= next_start)) {
-      start(race, tcp::endpoint(addresses[next++], port));
+      const auto& to = addresses[next++];
+      start(race, tcp::endpoint(to, port), to.is_v6() ? options_.from_v6 : options_.from_v4);
       next_start = now + options_.attempt_delay;
       continue;
     }

@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "transports/core/dialer.hpp"
@@ -21,6 +22,8 @@ struct ConnectAttempt {
 struct TcpDialerOptions {
   std::chrono::milliseconds attempt_delay{250};  ///< before the next address is tried beside it (RFC 8305 5)
   std::chrono::milliseconds connect_limit{10000};  ///< for the whole dial, without the name resolution
+  /// What connections of the one and the other family are made from; the system's choice without.
+  std::optional<asio::ip::address> from_v4, from_v6;
   bool bbr = false;  ///< ask for BBR congestion control for long uploads, where the kernel has it
   /// Filters and may reject addresses after resolution (the bridge's egress policy): empty result = denied.
   std::function<std::vector<asio::ip::address>(std::vector<asio::ip::address>, std::uint16_t port)> admit;

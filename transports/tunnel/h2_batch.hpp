@@ -4,7 +4,7 @@
 #include <cstring>
 #include <span>
 
-#include "transports/tunnel/block_pool.hpp"
+#include "transports/core/block_pool.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
 namespace surang::tunnel {

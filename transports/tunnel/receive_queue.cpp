@@ -4,7 +4,7 @@
 #include <cstring>
 #include <new>
 
-#include "transports/tunnel/block_pool.hpp"
+#include "transports/core/block_pool.hpp"
 
 namespace surang::tunnel {
 namespace {

@@ -5,12 +5,11 @@
 
 #include <unistd.h>
 #include <boost/asio/ip/tcp.hpp>
-#include <deque>
 #include <filesystem>
 
-#include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tls_server.hpp"
+#include "tests/support/transport_ends.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/https/https_acceptor.hpp"
@@ -28,58 +27,13 @@ namespace test = surang::test;
 using namespace std::chrono_literals;
 
 inline constexpr auto kSite = "www.example.org";
-using Bytes = std::vector<std::uint8_t>;
-
-inline UserKey user_number(std::uint8_t n) {
-  UserKey user;
-  user.id.bytes.fill(n);
-  user.secret.fill(static_cast<std::uint8_t>(n ^ 0x5a));
-  return user;
-}
-
-class Users final : public UserDirectory {
- public:
-  std::optional<UserKey> find(const UserId& id) const override {
-    if (id == user_number(1).id && !removed) return user_number(1);
-    return {};
-  }
-  bool removed = false;
-};
-
-// Hands out streams that a test made, and keeps what was written to them.
-class Wire final : public Dialer {
- public:
-  class Tap final : public Stream {
-   public:
-    Tap(StreamPtr inner, std::vector<Bytes>& writes) : inner_(std::move(inner)), writes_(writes) {}
-    asio::any_io_executor executor() override { return inner_->executor(); }
-    Result<std::size_t> try_read(asio::mutable_buffer into) override { return inner_->try_read(into); }
-    asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
-    asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-      const auto* data = static_cast<const std::uint8_t*>(from.data());
-      writes_.emplace_back(data, data + from.size());
-      return inner_->write_all(from);
-    }
-    asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-    void close(bool abort) noexcept override { inner_->close(abort); }
-
-   private:
-    StreamPtr inner_;
-    std::vector<Bytes>& writes_;
-  };
-
-  asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override {
-    dialled.push_back(to);
-    if (waiting.empty()) co_return error_code(asio::error::connection_refused);
-    StreamPtr next = std::make_unique<Tap>(std::move(waiting.front()), writes);
-    waiting.pop_front();
-    co_return std::move(next);
-  }
-
-  std::deque<StreamPtr> waiting;
-  std::vector<Bytes> writes;
-  std::vector<Endpoint> dialled;
-};
+using test::Bytes;
+using test::hear;
+using test::read_all;
+using test::say;
+using test::user_number;
+using test::Users;
+using test::Wire;
 
 // A site on loopback that records all it is told and answers by its own rule.
 class Site {
@@ -222,27 +176,6 @@ inline std::unique_ptr<TransportDialer> make_client(Dialer& wire, std::uint8_t u
   auto dialer = make_transport_dialer(spec, bridge, wire, why);
   REQUIRE_MESSAGE(dialer.has_value(), why);
   return std::move(*dialer);
-}
-
-inline asio::awaitable<void> say(Stream& stream, std::string text) {
-  const auto r = co_await stream.write_all(asio::buffer(text));
-  CHECK_MESSAGE(!r.has_error(), r.error().message());
-}
-
-inline asio::awaitable<void> hear(Stream& stream, std::string text) {
-  std::string got(text.size(), '\0');
-  const auto r = co_await stream.read_exactly(asio::buffer(got));
-  CHECK_MESSAGE(!r.has_error(), r.error().message());
-  CHECK(got == text);
-}
-
-inline asio::awaitable<Bytes> read_all(Stream& stream) {
-  Bytes all, block(4096);
-  for (;;) {
-    const auto n = co_await stream.read_some(asio::buffer(block));
-    if (n.has_error() || *n == 0) co_return all;
-    all.insert(all.end(), block.begin(), block.begin() + static_cast<std::ptrdiff_t>(*n));
-  }
 }
 
 // The first flight of user 1, not sent to anybody.

@@ -212,6 +212,23 @@ TEST_CASE("the dialer asks before it connects") {
   });
 }
 
+TEST_CASE("the dialer connects from the address it is given for a family") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    auto acceptor = test::listen_on(io, "127.0.0.1");
+    FixedResolver resolver(addresses("127.0.0.1"));
+    TcpDialerOptions options;
+    options.from_v4 = asio::ip::make_address("127.0.0.9");
+    options.from_v6 = asio::ip::make_address("2001:db8::1");  // not this machine's
+    TcpDialer dialer(resolver, options);
+    const auto stream = co_await dialer.connect(addresses("127.0.0.1"), acceptor.local_endpoint().port());
+    REQUIRE(stream.has_value());
+    const auto accepted = acceptor.accept();
+    CHECK(accepted.remote_endpoint().address().to_string() == "127.0.0.9");
+    const auto failed = co_await dialer.connect(addresses("::1"), 1);
+    CHECK(failed.error() == std::errc::address_not_available);
+  });
+}
+
 TEST_CASE("the system resolver answers off the thread and can be left at once") {
   test::run([](asio::io_context&) -> asio::awaitable<void> {
     SystemResolver resolver;

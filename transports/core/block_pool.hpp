@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-namespace surang::tunnel {
+namespace surang {
 
 template <std::size_t Size, std::size_t Kept>
 class BlockPool {
@@ -39,4 +39,4 @@ class BlockPool {
   }
 };
 
-}  // namespace surang::tunnel
+}  // namespace surang
