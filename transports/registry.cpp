@@ -3,6 +3,7 @@
 #include <array>
 
 #include "transports/https/https_dialer.hpp"
+#include "transports/obfs4/obfs4_dialer.hpp"
 
 namespace surang {
 namespace {
@@ -15,6 +16,7 @@ struct Entry {
 
 constexpr std::array kTransports{
     Entry{"https", https::make_dialer},
+    Entry{"obfs4", obfs4::make_dialer},
 };
 
 }  // namespace
