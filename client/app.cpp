@@ -16,6 +16,7 @@
 #include "client/control/status_report.hpp"
 #include "client/inbound/local_listener.hpp"
 #include "client/os.hpp"
+#include "client/routing/first_flight.hpp"
 #include "client/routing_switch.hpp"
 #include "client/session.hpp"
 #include "config/client_config.hpp"
@@ -76,15 +77,19 @@ class App {
       : file_(std::move(file)),
         options_(std::move(options)),
         store_(options_.state_dir / "verdicts.sqlite"),
-        pool_(io_.get_executor(), [this](const auto& spec, const auto& bridge, std::string& why) {
-          return make_transport_dialer(spec, bridge, tcp_, why);
-        }) {}
+        pool_(
+            io_.get_executor(),
+            [this](const auto& spec, const auto& bridge, std::string& why) {
+              return make_transport_dialer(spec, bridge, tcp_, why);
+            },
+            pool_options()) {}
 
   int run();
 
  private:
   int open_control();
   int open_listeners();
+  BridgePoolOptions pool_options();
   void use(const config::ClientOptions& options);
   bool any_usable(const std::vector<config::ShareLink>& bridges);
   boost::json::object reload();
@@ -146,6 +151,18 @@ int App::open_listeners() {
   if (!listeners_.empty()) return kOk;
   spdlog::error("there is no address to listen on");
   return kUnavailable;
+}
+
+BridgePoolOptions App::pool_options() {
+  BridgePoolOptions pool;
+  pool.network = [this] { return routing_.empty() ? std::string() : routing_.current().network(); };
+  pool.memory = std::make_shared<LaneStore>(options_.state_dir / "bridges.sqlite");
+  pool.may_repeat = [](std::span<const std::uint8_t> said) {
+    bool more = false;
+    const auto flight = classify_first_flight({said.begin(), said.end()}, more);
+    return flight.replayable && !more;
+  };
+  return pool;
 }
 
 // Whether the pool will have a lane for any of them.

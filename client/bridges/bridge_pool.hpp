@@ -1,14 +1,18 @@
 // All bridges of the person as one Dialer: a tunnel through whichever bridge and transport works now. Prefers
-// what worked last, races the next when that fails or is silent, and in an outage neither floods the network
-// nor keeps anybody waiting.
+// what worked on this network, races the next when that fails or is silent, goes back to the better one when
+// that works again, and in an outage neither floods the network nor keeps anybody waiting.
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "client/bridges/lane_store.hpp"
 #include "config/share_link.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/registry.hpp"
@@ -24,6 +28,11 @@ struct BridgePoolOptions {
   std::chrono::seconds trust{15};                ///< a live session not heard of for longer is asked again
   std::chrono::seconds warm{120};                ///< after the last use, a lost session is made again
   tunnel::TunnelDialerOptions tunnel;
+  /// Of the network that this computer is on: what works is remembered by it. Empty: one for all.
+  std::function<std::string()> network;
+  std::shared_ptr<LaneStore> memory;  ///< null: as long as the pool lives
+  /// Whether what a connection has said so far may be said by a second one. Empty: never.
+  std::function<bool(std::span<const std::uint8_t>)> may_repeat;
 };
 
 /// One transport of one bridge, for `surang status`.
@@ -32,7 +41,9 @@ struct LaneStatus {
   std::string bridge;     ///< the link's name, or the bridge's host
   std::string transport;  ///< "https"
   bool preferred = false;
-  unsigned failures = 0;  ///< in a row
+  unsigned failures = 0;            ///< in a row
+  std::int64_t blocked_since = 0;   ///< unix seconds: failing on this network while others work; 0: it is not
+  std::chrono::seconds retry_in{};  ///< until a blocked one is tried again
   tunnel::TunnelStatus tunnel;
 };
 

@@ -13,6 +13,7 @@ namespace {
 namespace json = boost::json;
 
 std::string_view state_of(const LaneStatus& lane) {
+  if (lane.blocked_since != 0) return "blocked";
   if (lane.tunnel.live) return "connected";
   if (lane.failures > 0) return "failing";
   return lane.tunnel.sessions > 0 ? "resting" : "untried";
@@ -33,6 +34,20 @@ std::string span(std::int64_t seconds) {
   if (seconds < 90 * 60) return std::to_string((seconds + 30) / 60) + " min";
   if (seconds < 48 * 3600) return std::to_string((seconds + 1800) / 3600) + " h";
   return std::to_string(seconds / 86400) + " days";
+}
+
+// "14:03", with the day where that is another: "02 May 14:03".
+std::string clock_time(std::int64_t at) {
+  const auto local = [](std::time_t t) {
+    std::tm parts{};
+    if (const auto* p = std::localtime(&t)) parts = *p;
+    return parts;
+  };
+  const auto then = local(at), now = local(std::time(nullptr));
+  char out[32] = "";
+  const bool today = then.tm_yday == now.tm_yday && then.tm_year == now.tm_year;
+  (void)std::strftime(out, sizeof out, today ? "%H:%M" : "%d %b %H:%M", &then);
+  return out;
 }
 
 std::int64_t number(const json::object& o, std::string_view key) {
@@ -59,6 +74,10 @@ std::string bridge_line(const json::object& lane) {
     if (const auto rtt = number(lane, "rtt_ms")) line += ", answers in " + std::to_string(rtt) + " ms";
     line += ", " + std::to_string(number(lane, "streams")) + " in use, " +
             amount(number(lane, "bytes_down")) + " down, " + amount(number(lane, "bytes_up")) + " up";
+  } else if (state == "blocked") {
+    line += "blocked here since " + clock_time(number(lane, "blocked_since"));
+    const auto wait = number(lane, "retry_s");
+    line += wait > 0 ? ", tried again in " + span(wait) : ", tried again when needed";
   } else if (state == "failing") {
     line += word(lane, "trouble");
   } else if (state == "resting") {
@@ -103,7 +122,11 @@ json::object status_json(const StatusFacts& facts) {
     o["sessions"] = lane.tunnel.sessions;
     o["bytes_up"] = lane.tunnel.bytes_up;
     o["bytes_down"] = lane.tunnel.bytes_down;
-    if (state_of(lane) == "failing") o["trouble"] = bridge_trouble(lane.tunnel.last_error);
+    if (lane.blocked_since != 0) {
+      o["blocked_since"] = lane.blocked_since;
+      o["retry_s"] = lane.retry_in.count();
+    }
+    if (lane.failures > 0 && !lane.tunnel.live) o["trouble"] = bridge_trouble(lane.tunnel.last_error);
     lanes.push_back(std::move(o));
   }
   out["bridges"] = std::move(lanes);

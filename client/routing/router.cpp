@@ -110,6 +110,10 @@ error_code Router::refuses(const Endpoint& to) const {
   return {};
 }
 
+std::string Router::network() {
+  return core_->learner.network();
+}
+
 bool Router::captive_portal() {
   core_->follow_network();
   return core_->portal.captive();

@@ -61,6 +61,8 @@ class Router : public Outbound {
   asio::awaitable<boost::json::object> check(std::string host);
   /// The verdicts that hold on this network now.
   boost::json::array convictions();
+  /// The key that what is known of this network is kept under.
+  std::string network();
   /// Whether this network wants the person to sign in first.
   bool captive_portal();
   /// Called when the network has changed or the computer has slept, at once; connections made before may be

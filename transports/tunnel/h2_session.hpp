@@ -97,6 +97,8 @@ class H2Session {
   bool heard() const noexcept { return heard_; }
   std::size_t streams() const noexcept { return active_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }
+  std::chrono::steady_clock::time_point last_heard() const noexcept { return last_heard_; }
+  int carrier_socket() const noexcept { return transport_->carrier_socket(); }
   std::uint32_t stream_window_of(const Stream& stream) const noexcept;  ///< for tests
 
  private:

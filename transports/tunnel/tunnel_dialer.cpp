@@ -24,7 +24,11 @@ struct State {
   const UserKey user;
   const TunnelDialerOptions options;
 
-  std::vector<H2Session*> sessions;  // owned by the coroutines that run them
+  struct Numbered {
+    SessionNumber number;
+    H2Session* session;
+  };
+  std::vector<Numbered> sessions;  // owned by the coroutines that run them
   H2Session* current = nullptr;
   bool connecting = false;
   bool closed = false;
@@ -38,6 +42,11 @@ struct State {
   Wakeup asked;  // the next question may go out
 
   H2Session* ready() const { return !closed && current && current->usable() ? current : nullptr; }
+  H2Session* numbered(SessionNumber number) const {
+    for (const auto& entry : sessions)
+      if (entry.number == number) return entry.session;
+    return nullptr;
+  }
 };
 
 // Keeps the list of sessions true even when the coroutine is destroyed.
@@ -45,22 +54,23 @@ struct Listed {
   State& state;
   H2Session& session;
   Listed(State& st, H2Session& se) : state(st), session(se) {
-    state.sessions.push_back(&session);
-    state.current = &session;
+    state.sessions.push_back({++state.session_count, &session});
+    if (auto* before = std::exchange(state.current, &session)) before->drain();
   }
   ~Listed() {
-    std::erase(state.sessions, &session);
+    std::erase_if(state.sessions, [&](const auto& entry) { return entry.session == &session; });
     if (state.current == &session) state.current = nullptr;
   }
 };
 
+// The attempt after so many settled ones.
 struct Connecting {
   State& state;
-  bool settled = false;
-  explicit Connecting(State& s) : state(s) { state.connecting = true; }
+  const std::uint64_t number;
   ~Connecting() { settle(make_error_code(Errc::closed)); }
+  bool given_up() const { return number != state.attempts; }
   void settle(error_code outcome) {
-    if (std::exchange(settled, true)) return;
+    if (given_up()) return;
     state.connecting = false;
     state.attempt_error = outcome;
     ++state.attempts;
@@ -68,10 +78,11 @@ struct Connecting {
   }
 };
 
-asio::awaitable<void> run_session(std::shared_ptr<State> state) {
+asio::awaitable<void> run_session(std::shared_ptr<State> state, std::uint64_t attempt) {
   const auto began = std::chrono::steady_clock::now();
-  Connecting connecting(*state);
+  Connecting connecting{*state, attempt};
   auto connected = co_await with_timeout(state->options.connect_limit, state->transport.connect());
+  if (connecting.given_up()) co_return;
   if (!connected) {
     ++state->failures;
     state->last_error = connected.error();
@@ -91,7 +102,6 @@ asio::awaitable<void> run_session(std::shared_ptr<State> state) {
   options.proof = make_proof(state->user, connected->binding);
   H2Session session(std::move(connected->stream), options, nullptr);
   const Listed listed(*state, session);
-  ++state->session_count;
   connecting.settle({});
   const error_code ended = co_await session.run();
   if (ended) {
@@ -153,8 +163,8 @@ struct TunnelDialer::Impl {
       if (auto* session = s->ready()) co_return session;
       s->current = nullptr;
       if (!s->connecting) {
-        s->connecting = true;  // until the coroutine starts
-        tasks.spawn(run_session(s));
+        s->connecting = true;
+        tasks.spawn(run_session(s, s->attempts));
       }
       const auto attempt = s->attempts;
       while (s->attempts == attempt) co_await s->settled.wait(s->executor);
@@ -200,10 +210,25 @@ asio::awaitable<Result<ReachAnswer>> TunnelDialer::reach(Endpoint to) {
   co_return co_await with_timeout(kAskLimit, ask(s, std::move(to)));
 }
 
+asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::ping(SessionNumber number,
+                                                                      std::chrono::milliseconds limit) {
+  auto* const session = impl_->state->numbered(number);
+  if (!session) co_return make_error_code(Errc::no_route);
+  co_return co_await with_timeout(limit, session->ping());
+}
+
+std::optional<TcpInfo> TunnelDialer::carrier(SessionNumber number) const {
+  const auto* session = impl_->state->numbered(number);
+  return session ? tcp_info(session->carrier_socket()) : std::nullopt;
+}
+
 TunnelStatus TunnelDialer::status() const {
   const State& s = *impl_->state;
   TunnelStatus status;
-  for (const auto* session : s.sessions) status.open_streams += session->streams();
+  for (const auto& entry : s.sessions) {
+    status.open_streams += entry.session->streams();
+    if (entry.session == s.current) status.session = entry.number;
+  }
   if (s.current) {
     status.live = s.current->heard() && s.current->usable();
     status.rtt = s.current->rtt();
@@ -220,8 +245,50 @@ void TunnelDialer::retire() {
   if (auto* session = std::exchange(impl_->state->current, nullptr)) session->drain();
 }
 
-void TunnelDialer::abandon() {
-  if (auto* session = std::exchange(impl_->state->current, nullptr)) session->abandon();
+void TunnelDialer::doubt() {
+  impl_->state->current = nullptr;
+}
+
+void TunnelDialer::trust(SessionNumber number) {
+  auto& s = *impl_->state;
+  auto* const session = s.numbered(number);
+  if (!session || session == s.current) return;
+  if (s.current)
+    session->drain();
+  else
+    s.current = session;
+}
+
+void TunnelDialer::start_afresh() {
+  retire();
+  if (impl_->state->connecting)
+    Connecting{*impl_->state, impl_->state->attempts}.settle(make_error_code(Errc::closed));
+}
+
+void TunnelDialer::retire(SessionNumber number) {
+  auto& s = *impl_->state;
+  auto* const session = s.numbered(number);
+  if (!session) return;
+  if (session == s.current) s.current = nullptr;
+  session->drain();
+}
+
+std::chrono::steady_clock::time_point TunnelDialer::heard() const noexcept {
+  const auto* session = impl_->state->current;
+  return session ? session->last_heard() : std::chrono::steady_clock::time_point{};
+}
+
+std::chrono::steady_clock::time_point TunnelDialer::heard(SessionNumber number) const noexcept {
+  const auto* session = impl_->state->numbered(number);
+  return session ? session->last_heard() : std::chrono::steady_clock::time_point{};
+}
+
+void TunnelDialer::abandon(SessionNumber number) {
+  auto& s = *impl_->state;
+  auto* const session = s.numbered(number);
+  if (!session) return;
+  if (session == s.current) s.current = nullptr;
+  session->abandon();
 }
 
 asio::awaitable<void> TunnelDialer::close() {

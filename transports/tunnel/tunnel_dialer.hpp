@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
+#include "transports/tcp/tcp_info.hpp"
 #include "transports/tunnel/control.hpp"
 
 namespace surang::tunnel {
@@ -18,8 +21,12 @@ struct TunnelDialerOptions {
   std::chrono::seconds idle_session_limit{300};  ///< a session without streams is closed after this
 };
 
+/// Sessions of one TunnelDialer, numbered from 1 as they are made; 0: none.
+using SessionNumber = std::uint64_t;
+
 struct TunnelStatus {
-  bool live = false;  ///< a session is up and has heard the bridge
+  bool live = false;  ///< a session is up, takes streams, and has heard the bridge
+  SessionNumber session = 0;
   std::size_t open_streams = 0;
   std::chrono::microseconds rtt{};             ///< of the last answer; 0 when unknown
   std::uint64_t bytes_up = 0, bytes_down = 0;  ///< payload, since start
@@ -48,10 +55,28 @@ class TunnelDialer : public Dialer, public Control {
   asio::awaitable<Result<ReachAnswer>> reach(Endpoint to) override;
 
   TunnelStatus status() const;
-  /// Lets open streams end, takes no new ones on the present session (network change, better transport).
+  /// When a byte of the bridge came by the present session last, or by one in whatever state; the epoch when
+  /// there is none.
+  std::chrono::steady_clock::time_point heard() const noexcept;
+  std::chrono::steady_clock::time_point heard(SessionNumber session) const noexcept;
+  /// What the kernel knows of the connection that carries a session; nothing when there is none.
+  std::optional<TcpInfo> carrier(SessionNumber session) const;
+
+  /// A PING by one session, in whatever state it is, answered within `limit`, or the reason why not.
+  asio::awaitable<Result<std::chrono::microseconds>> ping(SessionNumber session,
+                                                          std::chrono::milliseconds limit);
+  /// The present session may be dead: it takes no new streams until it is trusted again, others go by one
+  /// that is made beside it.
+  void doubt();
+  /// It lives. Takes streams again, unless there is another by now: then its own may end.
+  void trust(SessionNumber session);
+  /// Lets open streams end, takes no new ones (network change, better transport): the present session.
   void retire();
-  /// Ends the present session at once: it is known to be dead. Its streams fail with Errc::timed_out.
-  void abandon();
+  void retire(SessionNumber session);  ///< a session, present or not
+  /// The same on another network: a connection that is being made is of the old one, and given up too.
+  void start_afresh();
+  /// Ends a session at once, present or not: it is known to be dead. Its streams fail with Errc::timed_out.
+  void abandon(SessionNumber session);
   asio::awaitable<void> close();
 
  private:

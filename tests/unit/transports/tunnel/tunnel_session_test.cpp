@@ -182,3 +182,65 @@ TEST_CASE("a full session is followed by another") {
     co_await rig.close();
   });
 }
+
+TEST_CASE("a connection that was being made on another network holds nobody up") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    rig.connect_takes = 1h;
+    TaskGroup group(io.get_executor());
+    error_code old;
+    const auto dial = [](Rig& r, error_code& error) -> asio::awaitable<void> {
+      const auto stream = co_await r.dialer.dial(Endpoint("echo.test", 443));
+      error = stream ? error_code() : stream.error();
+    };
+    group.spawn(dial(rig, old));
+    co_await until([&] { return rig.connects == 1; });
+    rig.connect_takes = 0ms;
+    rig.dialer.start_afresh();
+    co_await echo_once(rig, 1);
+    CHECK(rig.connects == 2);
+    co_await group.join();
+    CHECK(old == Errc::closed);
+    rig.dialer.start_afresh();
+    co_await echo_once(rig, 2);
+    CHECK(rig.connects == 3);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("a doubted session takes no streams until it is trusted, and keeps those that it has") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    co_await echo_once(rig, 1);
+    const auto first = rig.dialer.status().session;
+    CHECK(first == 1);
+    CHECK((co_await rig.dialer.ping(first, 5s)).has_value());
+    auto old = co_await must_dial(rig, "echo.test");
+    rig.dialer.doubt();
+    CHECK(rig.dialer.status().live == false);
+    CHECK(rig.dialer.status().session == 0);
+    CHECK(rig.dialer.dial_at_once(Endpoint("echo.test", 443)) == nullptr);
+    CHECK((co_await rig.dialer.ping(first, 5s)).has_value());
+    CHECK(rig.dialer.heard(first) > std::chrono::steady_clock::time_point{});
+    rig.dialer.trust(first);
+    CHECK(rig.dialer.status().session == first);
+    co_await echo_once(rig, 2);
+    CHECK(rig.connects == 1);
+    rig.dialer.doubt();
+    co_await echo_once(rig, 3);
+    CHECK(rig.connects == 2);
+    rig.dialer.trust(first);  // too late: it may end
+    CHECK(rig.dialer.status().session == 2);
+    CHECK((co_await old->write_all(asio::buffer("x", 1))).has_value());
+    char byte = 0;
+    CHECK((co_await old->read_some(asio::buffer(&byte, 1))).value() == 1);
+    rig.dialer.abandon(first);
+    CHECK((co_await first_error(*old)) == Errc::timed_out);
+    const auto gone = co_await rig.dialer.ping(first, 5s);
+    CHECK(!gone);
+    co_await echo_once(rig, 4);
+    CHECK(rig.connects == 2);
+    old.reset();
+    co_await rig.close();
+  });
+}

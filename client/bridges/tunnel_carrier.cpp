@@ -1,0 +1,53 @@
+#include "client/bridges/carrier.hpp"
+
+namespace surang::client {
+namespace {
+
+class TunnelCarrier final : public Carrier {
+ public:
+  TunnelCarrier(asio::any_io_executor executor, std::unique_ptr<TransportDialer> transport,
+                const UserKey& user, const tunnel::TunnelDialerOptions& options)
+      : transport_(std::move(transport)), tunnel_(std::move(executor), *transport_, user, options) {}
+
+  asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override { return tunnel_.dial(std::move(to)); }
+  StreamPtr dial_at_once(const Endpoint& to) override { return tunnel_.dial_at_once(to); }
+  asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
+    return tunnel_.reach(std::move(to));
+  }
+  asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit) override {
+    return tunnel_.check(limit);
+  }
+  tunnel::TunnelStatus status() const override { return tunnel_.status(); }
+  std::chrono::steady_clock::time_point heard() const noexcept override { return tunnel_.heard(); }
+  std::chrono::steady_clock::time_point heard(tunnel::SessionNumber session) const noexcept override {
+    return tunnel_.heard(session);
+  }
+  std::optional<TcpInfo> carrier(tunnel::SessionNumber session) const override {
+    return tunnel_.carrier(session);
+  }
+  asio::awaitable<Result<std::chrono::microseconds>> ping(tunnel::SessionNumber session,
+                                                          std::chrono::milliseconds limit) override {
+    return tunnel_.ping(session, limit);
+  }
+  void doubt() override { tunnel_.doubt(); }
+  void trust(tunnel::SessionNumber session) override { tunnel_.trust(session); }
+  void retire() override { tunnel_.retire(); }
+  void retire(tunnel::SessionNumber session) override { tunnel_.retire(session); }
+  void start_afresh() override { tunnel_.start_afresh(); }
+  void abandon(tunnel::SessionNumber session) override { tunnel_.abandon(session); }
+  asio::awaitable<void> close() override { return tunnel_.close(); }
+
+ private:
+  const std::unique_ptr<TransportDialer> transport_;
+  tunnel::TunnelDialer tunnel_;
+};
+
+}  // namespace
+
+std::unique_ptr<Carrier> make_tunnel_carrier(asio::any_io_executor executor,
+                                             std::unique_ptr<TransportDialer> transport, const UserKey& user,
+                                             const tunnel::TunnelDialerOptions& options) {
+  return std::make_unique<TunnelCarrier>(std::move(executor), std::move(transport), user, options);
+}
+
+}  // namespace surang::client
