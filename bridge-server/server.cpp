@@ -291,6 +291,8 @@ class Server {
             {"replays", accepted.replays.load()},
             {"stale", accepted.stale.load()},
             {"failed_handshakes", accepted.failed.load()},
+            {"obfs4_strangers", shared_.obfs4_accepted.strangers.load()},
+            {"obfs4_unknown_users", shared_.obfs4_accepted.unknown_users.load()},
             {"refused_proof", served.refused_proof.load()},
             {"refused_streams", served.refused_streams.load()},
             {"refused_headers", served.refused_headers.load()},

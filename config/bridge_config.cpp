@@ -9,22 +9,25 @@
 namespace surang::config {
 namespace {
 
+unsigned read_count(TomlReader& from, std::string_view key, std::int64_t least, std::int64_t most,
+                    unsigned otherwise) {
+  return static_cast<unsigned>(from.integer(key, least, most).value_or(otherwise));
+}
+
 void read_listeners(TomlReader& root, BridgeOptions& options) {
   for (auto section : root.tables("listen")) {
     ListenerOptions listener;
     listener.transport = section.string("transport").value_or(listener.transport);
-    if (listener.transport != "https") section.fail("transport", "'transport' must be https");
+    const bool obfs4 = listener.transport == "obfs4";
+    if (!obfs4 && listener.transport != "https")
+      section.fail("transport", "'transport' must be https or obfs4");
+    if (obfs4) listener.iat_mode = read_count(section, "iat_mode", 0, 2, listener.iat_mode);
     listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
     listener.address = listen_address(section, "address", section.required_string("address"));
     section.finish();
     options.listeners.push_back(std::move(listener));
   }
   if (options.listeners.empty()) root.missing("listen", "at least one [[listen]] section is needed");
-}
-
-unsigned read_count(TomlReader& from, std::string_view key, std::int64_t least, std::int64_t most,
-                    unsigned otherwise) {
-  return static_cast<unsigned>(from.integer(key, least, most).value_or(otherwise));
 }
 
 BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
@@ -111,6 +114,7 @@ std::string format_bridge_config(const BridgeOptions& options) {
     text += "transport = \"" + listener.transport + "\"\n";
     text += "# true behind a load balancer that sends PROXY protocol v2.\n";
     text += std::string("proxy_protocol = ") + (listener.proxy_protocol ? "true" : "false") + "\n";
+    if (listener.transport == "obfs4") text += "iat_mode = " + std::to_string(listener.iat_mode) + "\n";
   }
   return text;
 }

@@ -14,6 +14,7 @@ struct ListenerOptions {
   boost::asio::ip::tcp::endpoint address;
   std::string transport = "https";
   bool proxy_protocol = false;  ///< expects PROXY protocol v2 from a load balancer in front
+  unsigned iat_mode = 0;        ///< obfs4: 0, 1 or 2; what clients are told to do as well
   friend bool operator==(const ListenerOptions&, const ListenerOptions&) = default;
 };
 

@@ -59,12 +59,19 @@ void print_link(const config::ShareLink& link, bool always_qr) {
   if (always_qr || stdout_is_terminal()) std::cout << "\n" << qr_code(text);
 }
 
-void print_firewall(std::uint16_t port) {
-  std::cout << "\nOpen TCP port " << port << " where a firewall is on:\n"
-            << "  ufw:       ufw allow " << port << "/tcp\n"
-            << "  firewalld: firewall-cmd --permanent --add-port=" << port
-            << "/tcp && firewall-cmd --reload\n"
-            << "  nftables:  nft add rule inet filter input tcp dport " << port << " accept\n"
+void print_firewall(const std::vector<TransportSpec>& transports) {
+  std::string all, firewalld;
+  for (const auto& transport : transports) {
+    const auto port = std::to_string(transport.port);
+    all += (all.empty() ? "" : ", ") + port;
+    firewalld += " --add-port=" + port + "/tcp";
+  }
+  std::cout << "\nOpen TCP port" << (transports.size() > 1 ? "s " : " ") << all
+            << " where a firewall is on:\n";
+  for (const auto& transport : transports)
+    std::cout << "  ufw:       ufw allow " << transport.port << "/tcp\n";
+  std::cout << "  firewalld: firewall-cmd --permanent" << firewalld << " && firewall-cmd --reload\n"
+            << "  nftables:  nft add rule inet filter input tcp dport '{ " << all << " }' accept\n"
             << "Then start it: surang-bridge run\n";
 }
 
@@ -121,6 +128,9 @@ int show_status(const config::BridgeOptions& options, bool as_json) {
             << "strangers:    " << number("strangers")
             << " shown the cover site, of them replays: " << number("replays")
             << ", outdated: " << number("stale") << "\n"
+            << "              " << number("obfs4_strangers")
+            << " shown nothing by obfs4, with its certificate but no user's: "
+            << number("obfs4_unknown_users") << "\n"
             << "refused:      " << number("refused_destination") << " destinations, "
             << number("refused_streams") << " connections over the limit, " << number("refused_headers")
             << " oversized headers, " << number("refused_proof") << " wrong proofs, "
@@ -161,7 +171,7 @@ struct Commands {
     std::cout << "Configuration: " << config_file.string() << "\n\nThe link for '" << init.user
               << "'; whoever has it can use this bridge:\n\n";
     print_link(link, qr);
-    print_firewall(link.transports.front().port);
+    print_firewall(link.transports);
   }
 
   void do_add() {
@@ -212,6 +222,8 @@ void describe(CLI::App& app, Commands& commands) {
   init->add_option("--sni", commands.init.sni, "the name clients show; default: the cover's");
   init->add_option("--listen", commands.init.listen,
                    "address and port to listen on; default: port 443 of every address");
+  init->add_option("--obfs4-port", commands.init.obfs4_port,
+                   "port of the obfs4 transport, 0 for none; default: one drawn at random");
   init->add_option("--state-dir", commands.init.state_dir, "where keys and users are kept");
   init->add_option("--user", commands.init.user, "the first user's name")->capture_default_str();
   init->add_flag("--force", commands.init.force, "replace an installation, its keys and its users");

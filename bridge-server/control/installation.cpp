@@ -1,5 +1,7 @@
 #include "bridge-server/control/installation.hpp"
 
+#include <sodium/randombytes.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -8,6 +10,7 @@
 #include "bridge-server/keys.hpp"
 #include "config/bridge_config.hpp"
 #include "config/private_file.hpp"
+#include "transports/obfs4/identity.hpp"
 
 namespace surang::bridge {
 namespace {
@@ -21,6 +24,22 @@ bool has_ipv6() {
   error_code ec;
   probe.open(boost::asio::ip::tcp::v6(), ec);
   return !ec;
+}
+
+// Of its own for each bridge, so that no rule about a port finds them all; below those that systems use for
+// outgoing connections, and free now.
+std::uint16_t draw_port(const boost::asio::ip::address& address) {
+  constexpr std::uint32_t kLowest = 10'000, kHighest = 32'000;
+  std::uint16_t port = 0;
+  error_code ec = boost::asio::error::address_in_use;
+  for (int tries = 0; ec && tries < 20; ++tries) {
+    port = static_cast<std::uint16_t>(kLowest + randombytes_uniform(kHighest - kLowest));
+    boost::asio::io_context io;
+    boost::asio::ip::tcp::acceptor probe(io);
+    probe.open(address.is_v6() ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), ec);
+    if (!ec) probe.bind({address, port}, ec);
+  }
+  return port;
 }
 
 [[noreturn]] void fail(const error_code& error, const std::string& what) {
@@ -58,6 +77,12 @@ config::BridgeOptions options_for(const InitRequest& request) {
                          "--listen: '" + request.listen + "' is not an address and port such as [::]:443");
   listener.address = {*address, listen->port()};
   options.listeners = {listener};
+  const auto port = request.obfs4_port ? *request.obfs4_port : draw_port(*address);
+  if (port != 0) {
+    listener.transport = "obfs4";
+    listener.address.port(port);
+    options.listeners.push_back(listener);
+  }
   std::string why;
   auto checked = config::parse_bridge_config(config::format_bridge_config(options), "bridge.toml", why);
   if (!checked) throw CommandFailure(kUsage, why.substr(why.find(": ") + 2));
@@ -70,6 +95,8 @@ config::ShareLink make_installation(const InitRequest& request) {
   const auto options = options_for(request);
   if (options.listeners.front().address.port() == 0)
     throw CommandFailure(kUsage, "--listen needs a port that clients can be told");
+  if (options.listeners.front().address == options.listeners.back().address && options.listeners.size() > 1)
+    throw CommandFailure(kUsage, "--obfs4-port: that is the port of --listen; obfs4 needs one of its own");
   std::error_code ec;
   for (const auto& file : {request.config_file, keys_file(options.state_dir)})
     if (!request.force && std::filesystem::exists(file, ec))
@@ -78,7 +105,8 @@ config::ShareLink make_installation(const InitRequest& request) {
           file.string() + " is there already; --force replaces it, and every link given out stops working");
   // It would go on with the keys and users it has in memory.
   if (ask_running_bridge(control_socket(options.state_dir), {{"do", "status"}}))
-    throw CommandFailure(kUnavailable, "a bridge runs with " + options.state_dir.string() + "; stop it first");
+    throw CommandFailure(kUnavailable,
+                         "a bridge runs with " + options.state_dir.string() + "; stop it first");
   check(config::make_private_dir(options.state_dir), options.state_dir);
   // Users of keys that are gone have no use.
   for (const auto* suffix : {"", "-wal", "-shm"})
@@ -114,9 +142,15 @@ config::ShareLink link_for(const config::BridgeOptions& options, const UserRecor
   for (const auto& listener : options.listeners) {
     TransportSpec spec;
     spec.name = listener.transport;
-    // Behind a load balancer clients come in where it listens, which is not known here: its usual port.
-    spec.port = listener.proxy_protocol ? 443 : listener.address.port();
-    spec.params["sni"] = options.sni;
+    spec.port = listener.address.port();
+    if (listener.transport == "obfs4") {
+      spec.params["cert"] = obfs4::format_cert({keys->node_id, keys->public_key});
+      if (listener.iat_mode != 0) spec.params["iat-mode"] = std::to_string(listener.iat_mode);
+    } else {
+      // Behind a load balancer clients come in where it listens, which is not known here: its usual port.
+      if (listener.proxy_protocol) spec.port = 443;
+      spec.params["sni"] = options.sni;
+    }
     if (std::ranges::find(link.transports, spec) == link.transports.end())
       link.transports.push_back(std::move(spec));
   }

@@ -2,7 +2,9 @@
 // to.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,9 +25,10 @@ struct InitRequest {
   std::filesystem::path config_file;
   std::filesystem::path state_dir;  ///< empty: the default
   std::vector<std::string> hosts;
-  std::string cover;  ///< "www.example.org:443"
-  std::string sni;    ///< the name clients show; empty: the cover's host
-  std::string listen;  ///< address and port; empty: port 443 of every address
+  std::string cover;                        ///< "www.example.org:443"
+  std::string sni;                          ///< the name clients show; empty: the cover's host
+  std::string listen;                       ///< address and port; empty: port 443 of every address
+  std::optional<std::uint16_t> obfs4_port;  ///< at the same address; 0: none; nothing: one drawn at random
   std::string user = "me";
   bool force = false;  ///< replaces an installation, its keys and users with it
 };

@@ -70,7 +70,7 @@ struct Worker::Impl {
         egress(resolver, egress_options(given)),
         reach(io.get_executor(), resolver, egress_options(given), tls::make_client_context()),
         cover(cover_names, {}) {
-    make_acceptor();
+    make_https();
   }
 
   // Everything of one authenticated connection; cut by cancelling `task`.
@@ -81,14 +81,29 @@ struct Worker::Impl {
     TaskGroup task;
   };
 
-  void make_acceptor() {
+  void make_https() {
     const auto options = shared.options.load();
     https::AcceptorOptions https_options;
     https_options.public_key = shared.keys.public_key;
     https_options.cover = options->cover;
     https_options.max_covered = shared.max_covered;
-    acceptor = https::make_acceptor(https_options, shared.users, *shared.replays, cover, shared.accepted);
+    https_acceptor =
+        https::make_acceptor(https_options, shared.users, *shared.replays, cover, shared.accepted);
     cover_names.prefetch(options->cover.host());
+  }
+
+  std::shared_ptr<TransportAcceptor> acceptor_for(const config::ListenerOptions& listener) {
+    if (listener.transport == "https") return https_acceptor;
+    auto& acceptor = obfs4_acceptors[listener.iat_mode];
+    if (!acceptor) {
+      auto options = obfs4::options_from(shared.keys.secret);
+      options.identity.node = {shared.keys.node_id, shared.keys.public_key};
+      options.identity.private_key = shared.keys.private_key;
+      options.iat = static_cast<obfs4::IatMode>(listener.iat_mode);
+      options.silence.most = shared.max_covered;
+      acceptor = obfs4::make_acceptor(options, shared.users, shared.obfs4_replays, shared.obfs4_accepted);
+    }
+    return acceptor;
   }
 
   asio::awaitable<void> accept_loop(std::size_t index) {
@@ -98,7 +113,7 @@ struct Worker::Impl {
       tcp::socket peer = co_await socket.async_accept(asio::redirect_error(asio::use_awaitable, ec));
       if (!ec) {
         ++shared.connections;
-        tasks.spawn(handle(std::move(peer), options.proxy_protocol));
+        tasks.spawn(handle(std::move(peer), acceptor_for(options), options.proxy_protocol));
       } else if (ec == asio::error::operation_aborted) {
         co_return;
       } else if (ec == asio::error::no_descriptors ||
@@ -113,7 +128,8 @@ struct Worker::Impl {
     }
   }
 
-  asio::awaitable<void> handle(tcp::socket socket, bool proxy_protocol) {
+  asio::awaitable<void> handle(tcp::socket socket, std::shared_ptr<TransportAcceptor> acceptor,
+                               bool proxy_protocol) {
     error_code ec;
     const auto peer = socket.remote_endpoint(ec);
     if (ec) co_return;
@@ -131,14 +147,13 @@ struct Worker::Impl {
     }
     auto pass = std::make_shared<HandshakeGate::Pass>(
         shared.gate.enter(address, shared.options.load()->max_handshakes_per_address));
-    const auto present = acceptor;  // a reload may replace it meanwhile
     if (!*pass) {
       ++shared.refused_address;
-      co_await present->turn_away(std::move(stream));
+      co_await acceptor->turn_away(std::move(stream));
       co_return;
     }
     const std::function<void()> left_alone = [pass] { *pass = {}; };
-    auto peer_known = co_await present->accept(std::move(stream), left_alone);
+    auto peer_known = co_await acceptor->accept(std::move(stream), left_alone);
     left_alone();
     if (peer_known) co_await serve(std::move(*peer_known));
   }
@@ -194,7 +209,8 @@ struct Worker::Impl {
   ReachCheck reach;
   TcpDialer cover;
   tunnel::ServeLimits limits;
-  std::shared_ptr<TransportAcceptor> acceptor;
+  std::shared_ptr<TransportAcceptor> https_acceptor;                  // a reload replaces it
+  std::array<std::shared_ptr<TransportAcceptor>, 3> obfs4_acceptors;  // by iat-mode, made when asked for
   std::vector<std::pair<tcp::acceptor, config::ListenerOptions>> listening;
   std::list<Session> sessions;
   std::atomic<std::size_t> open{0};
@@ -241,7 +257,7 @@ void Worker::start() {
 }
 
 void Worker::reload() {
-  asio::post(impl_->io, [this] { impl_->make_acceptor(); });
+  asio::post(impl_->io, [this] { impl_->make_https(); });
 }
 
 void Worker::cut_sessions() {

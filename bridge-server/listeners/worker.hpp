@@ -13,6 +13,7 @@
 #include "bridge-server/users/user_table.hpp"
 #include "config/bridge_options.hpp"
 #include "transports/https/https_acceptor.hpp"
+#include "transports/obfs4/obfs4_acceptor.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
 
 namespace surang::bridge {
@@ -26,9 +27,11 @@ struct Shared {
   UserTable users;
   std::unique_ptr<https::ReplaySet> replays;  ///< made before the first worker
   https::AcceptorCounters accepted;
+  obfs4::ReplayFilter obfs4_replays;
+  obfs4::AcceptorCounters obfs4_accepted;
   tunnel::ServeCounters served;
   HandshakeGate gate;
-  std::size_t max_covered = 1024;  ///< strangers with the cover site at once
+  std::size_t max_covered = 1024;  ///< strangers with the cover site at once, and of obfs4 shown nothing
   std::atomic<bool> draining{false};
   std::atomic<std::uint64_t> connections{0};       ///< accepted, of all time
   std::atomic<std::uint64_t> refused_address{0};   ///< over max_handshakes_per_address, not looked at

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <fstream>
+#include <regex>
 
 #include "tests/integration/bridge_rig.hpp"
 #include "tests/support/run.hpp"
@@ -210,5 +211,15 @@ TEST_CASE("init keeps what is there unless forced") {
   CHECK(read(keys) != before);
   CHECK(forced.out.find("surang://") != std::string::npos);
   CHECK(forced.out.find("ufw allow 443/tcp") != std::string::npos);
+  // A port of its own for obfs4, which the link, the firewall's lines and the configuration agree on.
+  std::smatch port;
+  REQUIRE(std::regex_search(forced.out, port, std::regex("&t=obfs4:([0-9]+):cert=[A-Za-z0-9+/%]{70,}")));
+  CHECK(forced.out.find("ufw allow " + port.str(1) + "/tcp") != std::string::npos);
+  CHECK(read(bridge.dir / "bridge.toml").find(":" + port.str(1) + "\"\ntransport = \"obfs4\"") !=
+        std::string::npos);
+  again.insert(again.end(), {"--obfs4-port", "443"});
+  const auto same = bridge.command(again);
+  CHECK(same.code == 64);
+  CHECK(same.out.find("--obfs4-port") != std::string::npos);
   CHECK(bridge.command({"link", "me", "--qr"}).out.find("▀") != std::string::npos);
 }

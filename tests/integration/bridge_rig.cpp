@@ -137,9 +137,9 @@ BridgeProcess::BridgeProcess(std::uint16_t cover_port) {
   std::string name = (std::filesystem::temp_directory_path() / "surang-bridge-XXXXXX").string();
   REQUIRE(::mkdtemp(name.data()) != nullptr);
   dir = name;
-  const auto made =
-      command({"init", "--host", "127.0.0.1", "--cover", "127.0.0.1:" + std::to_string(cover_port), "--sni",
-               "cover.test", "--listen", "127.0.0.1:443", "--state-dir", (dir / "state").string()});
+  const auto made = command({"init", "--host", "127.0.0.1", "--cover",
+                             "127.0.0.1:" + std::to_string(cover_port), "--sni", "cover.test", "--listen",
+                             "127.0.0.1:443", "--obfs4-port", "0", "--state-dir", (dir / "state").string()});
   REQUIRE_MESSAGE(made.code == 0, made.out);
   edit("127.0.0.1:443", "127.0.0.1:0");
   edit("allow_egress = []", "allow_egress = [\"127.0.0.0/8\"]");

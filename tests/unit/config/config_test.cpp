@@ -225,6 +225,9 @@ TEST_CASE("a bad bridge file is refused") {
       has(bridge_error(
               "hosts = [\"a.b\"]\ncover = \"a.b\"\n[[listen]]\naddress = \"1.2.3.4:1\"\ntransport = \"ftp\""),
           "bridge.toml:5: "));
+  const std::string listener = "hosts = [\"a.b\"]\ncover = \"a.b\"\n[[listen]]\naddress = \"1.2.3.4:1\"\n";
+  CHECK(has(bridge_error(listener + "transport = \"obfs4\"\niat_mode = 3"), "bridge.toml:6: 'iat_mode'"));
+  CHECK(has(bridge_error(listener + "iat_mode = 1"), "bridge.toml:5: "));  // https has none
   CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"1.2.3.4\""), "'sni'"));
   CHECK(has(bridge_error("hosts = [\"a.b\"]\ncover = \"a.b\"\nallow_egress = [\"10.0.0.0/33\"]"),
             "10.0.0.0/33"));
