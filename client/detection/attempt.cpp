@@ -364,34 +364,6 @@ class Runner {
 
 }  // namespace
 
-Signal Attempt::silence() const {
-  switch (view.stage) {
-    case Stage::resolving:
-      return Signal::dns_silence;
-    case Stage::connecting:
-      return Signal::tcp_silence;
-    case Stage::waiting:
-      break;
-  }
-  if (!stream) return Signal::other;
-  return answer_silence(flight_kind, flight_size, tcp_info(stream->carrier_socket()));
-}
-
-std::string Attempt::tried_address() const {
-  for (const auto& c : connects)
-    if (!c.result) return c.to.address().to_string();
-  for (const auto& c : connects)
-    if (c.result != asio::error::operation_aborted) return c.to.address().to_string();
-  return addresses.empty() ? std::string() : addresses.front().to_string();
-}
-
-std::vector<address> Attempt::dialled() const {
-  std::vector<address> all;
-  for (const auto& c : connects)
-    if (c.result != asio::error::operation_aborted) all.push_back(c.to.address());
-  return all;
-}
-
 asio::awaitable<void> run_attempt(const AttemptTools& tools, AttemptOrder order,
                                   std::shared_ptr<Attempt> attempt, std::function<void()> changed) {
   Runner runner(tools, std::move(order), std::move(attempt), std::move(changed));
