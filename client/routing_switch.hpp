@@ -15,6 +15,7 @@ class RoutingSwitch : public Outbound {
  public:
   explicit RoutingSwitch(asio::any_io_executor executor) : tasks_(std::move(executor)) {}
 
+  bool empty() const { return !router_; }
   Router& current() { return *router_; }
   std::shared_ptr<Router> hold() { return router_; }
   void set(std::shared_ptr<Router> next) {

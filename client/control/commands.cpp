@@ -17,6 +17,7 @@
 #include "client/control/control_client.hpp"
 #include "client/control/secrets.hpp"
 #include "client/control/status_report.hpp"
+#include "client/pt/pt_program.hpp"
 #include "config/client_config.hpp"
 #include "config/command_line.hpp"
 #include "transports/https/https_dialer.hpp"
@@ -34,7 +35,7 @@ struct Arguments {
   std::filesystem::path config = config::default_client_config_path();
   bool as_json = false, wire = false;
   std::vector<std::string> links;
-  std::string host, action, pattern;
+  std::string host, action, pattern, log;
 };
 
 int complain(int status, const std::string& what) {
@@ -339,6 +340,11 @@ int run_command_line(int argc, char** argv) {
   command(*rules, "remove", "remove one", remove_rule)
       ->add_option("PATTERN", args.pattern, "as it was added")
       ->required();
+  auto* transport = command(app, "pt", "be the obfs4 of a Tor, which starts it",
+                            [](const Arguments& a) { return pt::run_pt(a.log); });
+  transport->add_option("--log", args.log, "log to stderr: debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  transport->footer(std::string(pt::kTorrcHelp));
 
   try {
     app.parse(argc, argv);

@@ -24,7 +24,7 @@ std::string text(const tcp::endpoint& at) {
 
 }  // namespace
 
-Result<void> LocalListener::open(const tcp::endpoint& at, std::string& why) {
+Result<void> LocalListener::open(const tcp::endpoint& at, std::string& why, bool with_ipv4) {
   error_code ec;
   const auto failed = [&](const error_code& e) {
     if (e == asio::error::address_in_use)
@@ -41,7 +41,7 @@ Result<void> LocalListener::open(const tcp::endpoint& at, std::string& why) {
     return e;
   };
   acceptor_.open(at.protocol(), ec);
-  if (!ec && at.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true), ec);
+  if (!ec && at.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(!with_ipv4), ec);
   if (!ec) claim_port(acceptor_, ec);
   if (!ec) acceptor_.bind(at, ec);
   if (!ec) acceptor_.listen(tcp::acceptor::max_listen_connections, ec);

@@ -1,5 +1,5 @@
 // The local port: accepts the browser's connections and hands each to a coroutine of its own. What they speak
-// is the session's business.
+// is the session's business. The pluggable transport's ports are such, too.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,7 +21,8 @@ class LocalListener {
 
   /// Takes the port. On failure `why` is one sentence for the person, naming the port.
   /// address_family_not_supported or address_not_available: this machine has no such address (no IPv6).
-  Result<void> open(const boost::asio::ip::tcp::endpoint& at, std::string& why);
+  /// `with_ipv4`: an IPv6 port takes IPv4 connections, too.
+  Result<void> open(const boost::asio::ip::tcp::endpoint& at, std::string& why, bool with_ipv4 = false);
 
   /// The real one, when port 0 was asked for.
   boost::asio::ip::tcp::endpoint local() const;

@@ -35,8 +35,14 @@ std::uint8_t socks5_code(SocksAnswer answer) {
       return 1;
     case SocksAnswer::not_allowed:
       return 2;
+    case SocksAnswer::network_unreachable:
+      return 3;
     case SocksAnswer::host_unreachable:
       return 4;
+    case SocksAnswer::refused:
+      return 5;
+    case SocksAnswer::timed_out:
+      return 6;
     case SocksAnswer::not_supported:
       return 7;
     case SocksAnswer::bad_address_type:
@@ -55,6 +61,12 @@ bool same_secret(std::string_view a, std::string_view b) {
 }
 
 SocksCodec::SocksCodec(Credentials credentials) : credentials_(std::move(credentials)) {}
+
+SocksCodec SocksCodec::for_any_password() {
+  SocksCodec out(std::nullopt);
+  out.any_password_ = true;
+  return out;
+}
 
 std::size_t SocksCodec::feed(std::span<const std::uint8_t> input) {
   std::size_t used = 0;
@@ -84,7 +96,8 @@ void SocksCodec::take_byte_until_nul(std::uint8_t byte) {
     return;
   }
   if (field_ == Field::v4_name) return finish(std::string(bytes_), v4_port_);
-  if (credentials_) return refuse(SocksAnswer::not_allowed, "SOCKS4 cannot give the password");
+  if (credentials_ || any_password_)
+    return refuse(SocksAnswer::not_allowed, "SOCKS4 cannot give the password");
   // 4a: 0.0.0.x, x not 0, says that a name follows.
   const auto ip = std::string_view(v4_address_);
   if (ip.substr(0, 3) == std::string_view("\0\0\0", 3) && ip[3] != 0) return expect(Field::v4_name, 0);
@@ -131,6 +144,7 @@ void SocksCodec::take_field() {
         why_ = "wrong user name or password";
         return;
       }
+      if (any_password_) password_ = field;
       return expect(Field::v5_head, 4);
     }
     case Field::v5_head:
@@ -161,7 +175,8 @@ void SocksCodec::choose_method() {
     return field_ == Field::v5_methods && bytes_.find(static_cast<char>(method)) != bytes_.npos;
   };
   // Without a password of ours, a client that insists on giving one may.
-  if (!credentials_ && offered(kNoAuth)) {
+  const bool wants_password = credentials_ || (any_password_ && offered(kPassword));
+  if (!wants_password && offered(kNoAuth)) {
     output_ += std::string("\x05", 1) + static_cast<char>(kNoAuth);
     return expect(Field::v5_head, 4);
   }

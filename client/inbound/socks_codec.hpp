@@ -1,5 +1,6 @@
 // The server's end of a SOCKS4, SOCKS4a or SOCKS5 (RFC 1928, RFC 1929) negotiation. Pure: bytes in, bytes to
-// send and a destination out. The session feeds it; nothing is buffered beyond one field.
+// send and a destination out. The session and the pluggable transport's client end feed it; nothing is
+// buffered beyond one field.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,17 @@ using Credentials = std::optional<std::pair<std::string, std::string>>;
 /// Compares without telling by its time where the difference is.
 bool same_secret(std::string_view a, std::string_view b);
 
-enum class SocksAnswer { granted, failed, not_allowed, host_unreachable, not_supported, bad_address_type };
+enum class SocksAnswer {
+  granted,
+  failed,
+  not_allowed,
+  network_unreachable,
+  host_unreachable,
+  refused,
+  timed_out,
+  not_supported,
+  bad_address_type
+};
 
 class SocksCodec {
  public:
@@ -30,6 +41,9 @@ class SocksCodec {
   };
 
   explicit SocksCodec(Credentials credentials);
+  /// User name and password are no secret, but a message of the client's: SOCKS5 alone, which is asked for
+  /// them wherever it can give them.
+  static SocksCodec for_any_password();
 
   /// Takes bytes off the front of `input`, as many as belong to the negotiation, and returns how many.
   /// Takes none once the state is no longer `reading`: what follows belongs to the destination.
@@ -38,6 +52,9 @@ class SocksCodec {
   State state() const noexcept { return state_; }
   const Endpoint& destination() const noexcept { return destination_; }
   int version() const noexcept { return version_; }
+  /// As the client of for_any_password() gave them, of any bytes.
+  const std::string& user() const noexcept { return user_; }
+  const std::string& password() const noexcept { return password_; }
   std::string_view why() const noexcept { return why_; }  ///< of a refusal, for the log
 
   /// What must be sent to the client now; given once.
@@ -71,6 +88,7 @@ class SocksCodec {
   void choose_method();
 
   Credentials credentials_;
+  bool any_password_ = false;
   State state_ = State::reading;
   Field field_ = Field::version;
   std::size_t wanted_ = 1;
@@ -80,7 +98,7 @@ class SocksCodec {
   std::uint8_t v4_command_ = 0, v5_command_ = 0;
   std::string v4_address_;
   std::string bytes_;  // of the present field
-  std::string user_;
+  std::string user_, password_;
   Endpoint destination_;
   std::string output_;
   std::string_view why_;

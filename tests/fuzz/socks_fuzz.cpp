@@ -9,13 +9,12 @@ namespace {
 
 struct Outcome {
   SocksCodec::State state;
-  std::string output, to;
+  std::string output, to, user, password;
   std::size_t used;
   bool operator==(const Outcome&) const = default;
 };
 
-Outcome run(std::span<const std::uint8_t> input, std::size_t step, const Credentials& credentials) {
-  SocksCodec codec(credentials);
+Outcome run(std::span<const std::uint8_t> input, std::size_t step, SocksCodec codec) {
   std::size_t used = 0;
   std::string output;
   while (codec.state() == SocksCodec::State::reading && used < input.size()) {
@@ -23,7 +22,7 @@ Outcome run(std::span<const std::uint8_t> input, std::size_t step, const Credent
     output += codec.take_output();
   }
   if (codec.state() == SocksCodec::State::request) (void)codec.reply(SocksAnswer::granted);
-  return {codec.state(), output, codec.destination().to_string(), used};
+  return {codec.state(), output, codec.destination().to_string(), codec.user(), codec.password(), used};
 }
 
 }  // namespace
@@ -33,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Credentials credentials =
       (data[0] & 1) ? Credentials(std::pair<std::string, std::string>("u", "p")) : Credentials();
   const std::span input(data + 1, size - 1);
-  const auto whole = run(input, SIZE_MAX, credentials);
-  if (run(input, 1, credentials) != whole) std::abort();
+  const SocksCodec fresh = (data[0] & 2) ? SocksCodec::for_any_password() : SocksCodec(credentials);
+  const auto whole = run(input, SIZE_MAX, fresh);
+  if (run(input, 1, fresh) != whole) std::abort();
   return 0;
 }

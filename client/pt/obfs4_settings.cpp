@@ -1,0 +1,70 @@
+#include "client/pt/obfs4_settings.hpp"
+
+#include <sodium/utils.h>
+
+#include <algorithm>
+
+namespace surang::client::pt {
+namespace {
+
+// As if the bridge were a user.
+UserKey taste_of(const obfs4::NodeIdentity& bridge) {
+  std::array<std::uint8_t, sizeof bridge.node_id + sizeof bridge.public_key> identity{};
+  const auto rest = std::ranges::copy(bridge.node_id, identity.begin()).out;
+  std::ranges::copy(bridge.public_key, rest);
+  UserKey user;
+  derive_key(identity, "obfs4 taste", user.secret);
+  return user;
+}
+
+}  // namespace
+
+bool from_hex(std::string_view text, std::span<std::uint8_t> out) {
+  std::size_t size = 0;
+  const char* end = nullptr;
+  return text.size() == 2 * out.size() &&
+         sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, &end) == 0 &&
+         size == out.size() && end == text.data() + text.size();
+}
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+  std::string out(2 * bytes.size() + 1, '\0');
+  sodium_bin2hex(out.data(), out.size(), bytes.data(), bytes.size());
+  out.pop_back();  // the terminating zero
+  return out;
+}
+
+std::optional<obfs4::IatMode> iat_mode_named(std::string_view text) {
+  if (text.size() != 1 || text[0] < '0' || text[0] > '2') return std::nullopt;
+  return static_cast<obfs4::IatMode>(text[0] - '0');
+}
+
+Result<Obfs4Settings> read_settings(const Arguments& arguments, std::string& why) {
+  const auto refuse = [&why](std::string text) {
+    why = std::move(text);
+    return make_error_code(Errc::bad_input);
+  };
+  Obfs4Settings out;
+  if (arguments.contains("cert")) {
+    const auto bridge = obfs4::parse_cert(value_of(arguments, "cert"));
+    if (!bridge) return refuse("cert= is not the 70 characters of a bridge's identity");
+    out.bridge = *bridge;
+  } else {
+    if (!from_hex(value_of(arguments, "node-id"), out.bridge.node_id))
+      return refuse("there is no cert=, and node-id= is not 40 hex digits");
+    if (!from_hex(value_of(arguments, "public-key"), out.bridge.public_key))
+      return refuse("public-key= is not 64 hex digits");
+  }
+  if (arguments.contains("iat-mode")) {
+    const auto iat = iat_mode_named(value_of(arguments, "iat-mode"));
+    if (!iat) return refuse("iat-mode= is not 0, 1 or 2");
+    out.iat = *iat;
+  }
+  const auto name = arguments.contains("shape") ? value_of(arguments, "shape") : "printable";
+  const auto shape = obfs4::shape_named(name, taste_of(out.bridge));
+  if (!shape) return refuse("shape= is neither plain nor printable");
+  out.shape = *shape;
+  return out;
+}
+
+}  // namespace surang::client::pt
