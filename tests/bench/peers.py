@@ -3,10 +3,12 @@ import copy
 import os
 import pwd
 import re
+import shutil
 import subprocess
 import time
 
 import processes
+from lab.links import by_transport
 from processes import free_port, wait_for_port
 
 
@@ -172,22 +174,26 @@ class Nghttpx(Peer):
         wait_for_port(self.port, self.ends["client"])
 
 
-class Obfs4proxy(Peer):
-    name = "obfs4proxy"
-
+class Obfs4(Peer):
+    """Client and server as managed pluggable transports, whatever program speaks so."""
     def __init__(self, place, site):
         super().__init__()
+        server_log, client_log = self.name.replace(" ", "-") + "-server", self.name.replace(" ", "-") + "-client"
+        command = self.program(place)
         environment = dict(os.environ, TOR_PT_MANAGED_TRANSPORT_VER="1", TOR_PT_EXIT_ON_STDIN_CLOSE="0")
         server_port = free_port()
-        self.ends["server"] = place.start("obfs4-server", ["obfs4proxy"], env=dict(
-            environment, TOR_PT_STATE_LOCATION=place.path("obfs4-server"), TOR_PT_SERVER_TRANSPORTS="obfs4",
+        self.ends["server"] = place.start(server_log, command, env=dict(
+            environment, TOR_PT_STATE_LOCATION=place.path(server_log + "-state"), TOR_PT_SERVER_TRANSPORTS="obfs4",
             TOR_PT_SERVER_BINDADDR=f"obfs4-127.0.0.1:{server_port}", TOR_PT_ORPORT=f"127.0.0.1:{site}"))
-        certificate = self.said(place, "obfs4-server", r"SMETHOD obfs4 \S+ ARGS:cert=([^,\s]+)")
-        self.ends["client"] = place.start("obfs4-client", ["obfs4proxy"], env=dict(
-            environment, TOR_PT_STATE_LOCATION=place.path("obfs4-client"), TOR_PT_CLIENT_TRANSPORTS="obfs4"))
-        self.port = int(self.said(place, "obfs4-client", r"CMETHOD obfs4 socks5 127\.0\.0\.1:(\d+)"))
+        certificate = self.said(place, server_log, r"SMETHOD obfs4 \S+ ARGS:cert=([^,\s]+)")
+        self.ends["client"] = place.start(client_log, command, env=dict(
+            environment, TOR_PT_STATE_LOCATION=place.path(client_log + "-state"), TOR_PT_CLIENT_TRANSPORTS="obfs4"))
+        self.port = int(self.said(place, client_log, r"CMETHOD obfs4 socks5 127\.0\.0\.1:(\d+)"))
         # The SOCKS destination is the server here; what it forwards to is its own configuration.
         self.load_arguments = ["--user", f"cert={certificate};iat-mode=0", "--target", str(server_port)]
+
+    def program(self, place):
+        return [self.name]
 
     @staticmethod
     def said(place, log, pattern):
@@ -196,6 +202,22 @@ class Obfs4proxy(Peer):
                 return found[1]
             time.sleep(0.05)
         raise RuntimeError(f"{log} did not start: {place.log(log).strip()[-200:]}")
+
+
+class Obfs4proxy(Obfs4):
+    name = "obfs4proxy"
+
+
+class Lyrebird(Obfs4):
+    """Not in every suite of the distribution."""
+    name = "lyrebird"
+
+
+class SurangPt(Obfs4):
+    name = "surang pt"
+
+    def program(self, place):
+        return [os.path.join(place.build_dir, "client", "surang"), "pt"]
 
 
 NO_PROBE = 'captive_probe = ""\n'
@@ -227,27 +249,30 @@ class SurangDirect(Peer):
         self.ends["proxy"], self.port = surang(place, "surang-direct", detection)
 
 
-class SurangHttps(Peer):
-    name, grants_connect = "surang https", True
+class SurangBridged(Peer):
+    """Client and bridge, by one transport of the link that `init` makes."""
+    grants_connect = True
 
     def __init__(self, place, site):
         super().__init__()
         bridge = os.path.join(place.build_dir, "bridge-server", "surang-bridge")
-        port = free_port()
-        config = place.path("bridge.toml")
+        port, obfs4_port = free_port(), free_port()
+        log = self.name.replace(" ", "-")
+        config = place.path(log + ".toml")
         subprocess.run([bridge, "--config", config, "init", "--host", "127.0.0.1", "--cover", f"127.0.0.1:{site}",
-                        "--sni", "www.example.org", "--listen", f"127.0.0.1:{port}", "--state-dir", place.path("bridge"), "--user", "bench"],
+                        "--sni", "www.example.org", "--listen", f"127.0.0.1:{port}", "--obfs4-port", str(obfs4_port), "--state-dir",
+                        place.path(log + "-bridge-state"), "--user", "bench"],
                        check=True, capture_output=True, timeout=30)
         with open(config) as f:
             text = f.read()
         text = re.sub(r"(?m)^#?\s*allow_egress.*\n", "", text)
-        place.write("bridge.toml", 'allow_egress = ["127.0.0.0/8"]\n' + text)
+        place.write(log + ".toml", 'allow_egress = ["127.0.0.0/8"]\n' + text)
         link = subprocess.run([bridge, "--config", config, "link", "bench"], check=True, capture_output=True, text=True,
                               timeout=30).stdout
-        link = re.search(r"surang://\S+", link)[0]
-        self.ends["server"] = place.start("bridge", [bridge, "--config", config, "run"])
+        link = by_transport(re.search(r"surang://\S+", link)[0], self.transport)
+        self.ends["server"] = place.start(log + "-bridge", [bridge, "--config", config, "run"])
         wait_for_port(port, self.ends["server"])
-        self.ends["client"], self.port = surang(place, "surang-https", f"""[[bridge]]
+        self.ends["client"], self.port = surang(place, log + "-client", f"""[[bridge]]
 link = "{link}"
 [[rule]]
 action = "always-tunnel"
@@ -256,4 +281,14 @@ pattern = "127.0.0.0/8"
 """ + NO_PROBE)
 
 
-ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangHttps]
+class SurangHttps(SurangBridged):
+    name, transport = "surang https", "https"
+
+
+class SurangObfs4(SurangBridged):
+    name, transport = "surang obfs4", "obfs4"
+
+
+ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangPt, SurangHttps, SurangObfs4]
+if shutil.which("lyrebird"):
+    ALL.append(Lyrebird)

@@ -2,7 +2,7 @@
 import statistics
 
 COLUMNS = [("1 down", "down1"), ("1 up", "up1"), ("8 down", "down8"), ("8 up", "up8")]
-OURS = ("surang direct", "surang https")
+OURS = ("surang direct", "surang https", "surang obfs4", "surang pt")
 CONNECT_PAIR = ("surang https", "nghttpx")
 
 
@@ -115,6 +115,15 @@ def verdicts(medians, memories, missing, connects, tunnels, whole, slack=0.0):
     judge("direct throughput to dante's, one stream, the slower direction",
           worst(direct, peer("dante"), ["down1", "up1"]), 1.0, AT_LEAST)
     judge("direct CPU a GB to dante's", ratio(cpu(direct), cpu(peer("dante"))), 0.5, BELOW)
+    pt, obfs4proxy = peer("surang pt"), peer("obfs4proxy")
+    judge("obfs4 throughput to obfs4proxy's, one stream, the slower direction",
+          worst(pt, obfs4proxy, ["down1", "up1"]), 3.0, AT_LEAST)
+    judge("obfs4 CPU a GB to obfs4proxy's", ratio(cpu(pt), cpu(obfs4proxy)), 0.25, BELOW)
+    judge("obfs4 handshakes a second to obfs4proxy's, 32 at a time",
+          ratio(value(pt, "ping32", "per_s"), value(obfs4proxy, "ping32", "per_s")), 3.0, AT_LEAST)
+    if "lyrebird" in medians:
+        judge("obfs4 throughput to lyrebird's, one stream, the slower direction",
+              worst(pt, peer("lyrebird"), ["down1", "up1"]), 2.0, AT_LEAST)
     for name in OURS:
         if name in medians:
             failures = sum(by["failed"] for by in medians[name].values())

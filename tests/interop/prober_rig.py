@@ -10,8 +10,10 @@ import threading
 import time
 
 from flights import hello
+from lab.links import by_transport
 from lab.processes import Daemon
 from rig import free_port
+from silent_port import make_impatient
 
 SITE = "cover.example"
 PATIENCE = 2  # seconds that nginx waits for a hello
@@ -22,7 +24,7 @@ class Rig:
         self.build_dir = build_dir
         self.directory = tempfile.mkdtemp(prefix="surang-prober-")
         self.daemons = {}  # by name, in the order of their start
-        self.cover, self.bridge, self.proxy = free_port(), free_port(), free_port()
+        self.cover, self.bridge, self.obfs4, self.proxy, self.obfs4_proxy = (free_port() for _ in range(5))
 
     def file(self, name):
         return os.path.join(self.directory, name)
@@ -48,25 +50,31 @@ http {{ access_log off; client_header_timeout {PATIENCE}s; keepalive_timeout {PA
         trusting = {**os.environ, "SSL_CERT_FILE": self.file("certificate")}
         bridge = self.program("bridge-server/surang-bridge")
         made = subprocess.run([bridge, "--config", self.file("bridge.toml"), "init", "--host", "127.0.0.1", "--cover",
-                               f"localhost:{self.cover}", "--listen", f"127.0.0.1:{self.bridge}", "--state-dir",
-                               self.file("bridge-state"), "--user", "me"], capture_output=True, text=True, env=trusting)
+                               f"localhost:{self.cover}", "--listen", f"127.0.0.1:{self.bridge}", "--obfs4-port",
+                               str(self.obfs4), "--state-dir", self.file("bridge-state"), "--user", "me"], capture_output=True, text=True, env=trusting)
         if made.returncode != 0:
             raise RuntimeError("surang-bridge init: " + made.stdout + made.stderr)
         link = re.search(r"surang://\S+", made.stdout).group(0)
+        self.silence = make_impatient(self.file("bridge-state/keys.json"))
         self.start_bridge()
-        self.tap = Tap(self.bridge)
-        with open(self.file("client.toml"), "w") as file:
-            file.write(f"""listen = ["127.0.0.1:{self.proxy}"]
-state_dir = "{self.file('client-state')}"
+        self.tap, self.obfs4_tap = Tap(self.bridge), Tap(self.obfs4)
+        https, obfs4 = by_transport(link, "https"), by_transport(link, "obfs4")
+        self.client("client", self.proxy, https.replace(f":{self.bridge}", f":{self.tap.port}"))
+        self.client("obfs4-client", self.obfs4_proxy, obfs4.replace(f"obfs4:{self.obfs4}", f"obfs4:{self.obfs4_tap.port}"))
+
+    def client(self, name, port, link):
+        with open(self.file(name + ".toml"), "w") as file:
+            file.write(f"""listen = ["127.0.0.1:{port}"]
+state_dir = "{self.file(name + '-state')}"
 [[bridge]]
-link = "{link.replace(f':{self.bridge}', f':{self.tap.port}')}"
+link = "{link}"
 [[rule]]
 action = "always-tunnel"
 pattern = "tunnelled.example"
 [detection]
 captive_probe = ""
 """)
-        self.run("client", [self.program("client/surang"), "--config", self.file("client.toml"), "run"], port=self.proxy)
+        self.run(name, [self.program("client/surang"), "--config", self.file(name + ".toml"), "run"], port=port)
 
     def program(self, path):
         return os.path.join(self.build_dir, path)
@@ -94,19 +102,20 @@ captive_probe = ""
             daemon.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def flight(self, deliver):
+    def flight(self, deliver, by_obfs4=False):
         """The first flight of a new session of the client; delivered to the bridge, or kept from it."""
-        self.tap.deliver, self.tap.flight = deliver, None
-        self.tap.cut()
+        tap, port = (self.obfs4_tap, self.obfs4_proxy) if by_obfs4 else (self.tap, self.proxy)
+        tap.deliver, tap.flight = deliver, None
+        tap.cut()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            with socket.create_connection(("127.0.0.1", self.proxy)) as browser:
+            with socket.create_connection(("127.0.0.1", port)) as browser:
                 browser.settimeout(1)
                 browser.sendall(b"CONNECT tunnelled.example:443 HTTP/1.1\r\nHost: tunnelled.example:443\r\n\r\n")
                 browser.sendall(hello("-servername", "tunnelled.example"))
                 for _ in range(20):
-                    if self.tap.flight:
-                        return self.tap.flight
+                    if tap.flight:
+                        return tap.flight
                     time.sleep(0.1)
         raise RuntimeError("the client makes no session")
 

@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 
+from .links import by_transport
 from .network import BRIDGE
 from .processes import Daemon, sh
 from .sites import DOH, address4, address6
@@ -12,8 +13,11 @@ from .sites import DOH, address4, address6
 SOCKS, HTTP = "socks5h://127.0.0.1:1080", "http://127.0.0.1:1080"
 
 
+OBFS4_PORT = 9443
+
+
 class Bridge:
-    """One bridge on its host, made by `init` as a person would."""
+    """One bridge on its host, made by `init` as a person would. `link` is by https alone, `full_link` as `init` made it."""
 
     def __init__(self, lab):
         self.lab, self.directory = lab, os.path.join(lab.directory, "bridge")
@@ -24,14 +28,18 @@ class Bridge:
         self.namespace = lab.network.ns["br"]
         self.environment = {"SSL_CERT_FILE": lab.authority.certificate}
         made = self.command("init", "--host", BRIDGE.host4, "--cover", "cover.example:443", "--listen",
-                            BRIDGE.host4 + ":443", "--state-dir", os.path.join(self.directory, "state"), "--user",
+                            BRIDGE.host4 + ":443", "--obfs4-port", OBFS4_PORT, "--state-dir", os.path.join(self.directory, "state"), "--user",
                             "tester")
-        self.link = re.search(r"surang://\S+", made.stdout).group(0)
+        self.full_link = re.search(r"surang://\S+", made.stdout).group(0)
+        self.link = by_transport(self.full_link, "https")
         self.daemon = None
 
     def command(self, *words, check=True):
         return sh("ip", "netns", "exec", self.namespace, self.binary, "--config", self.config, *words, check=check,
                   env={**os.environ, **self.environment})
+
+    def link_of_new_user(self, name):
+        return re.search(r"surang://\S+", self.command("user", "add", name).stdout).group(0)
 
     def start(self):
         open(self.log, "w").close()
