@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -56,9 +57,7 @@ std::string_view text_in(const json::object& object, std::string_view key) {
 
 bool crashes_obfs4proxy(const obfs4::Seed& seed) {
   const obfs4::Shaping shaping(seed);
-  for (std::size_t i = 0; i < shaping.length.columns(); ++i)
-    if (shaping.length.pick(i, 0) == 0) return true;
-  return false;
+  return std::ranges::any_of(shaping.length.table(), [](const auto& column) { return column.value == 0; });
 }
 
 Obfs4State draw_state() {
