@@ -44,7 +44,7 @@ inline Bytes unhex(std::string_view text) {
 
 inline Bytes random_bytes(std::size_t size) {
   Bytes out(size);
-  randombytes_buf(out.data(), out.size());
+  if (size > 0) randombytes_buf(out.data(), out.size());
   return out;
 }
 
