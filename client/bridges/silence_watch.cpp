@@ -45,14 +45,15 @@ SilenceWatch::Step SilenceWatch::look(Clock::time_point now, Clock::time_point h
     answered_ = now;
     calm_ = std::min(calm_ * 2, kCalmest);
   }
-  if (heard <= asked_) {
-    next_ = asked_ + patience();
-  } else if (waiting != Clock::time_point{}) {
-    next_ = std::max(waiting, answered_) + calm_ * patience();
-  } else {
+  const bool owed = heard <= asked_, awaited = waiting != Clock::time_point{};
+  if (!owed && !awaited) {
     watching_ = false;
     return Step::rest;
   }
+  next_ = Clock::time_point::max();
+  if (owed) next_ = asked_ + patience();
+  // Whoever uses it all the while does not put this off.
+  if (awaited) next_ = std::min(next_, std::max(waiting, answered_) + calm_ * patience());
   if (now < next_) return Step::wait;
   pinged_ = now;
   next_ = now + patience();
