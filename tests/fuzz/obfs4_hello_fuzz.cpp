@@ -68,7 +68,7 @@ Progress at_server(View all, std::size_t piece) {
 // Of a hello that is sealed as it should be.
 Progress expected_of(View hello) {
   if (hello.size() > kMaxHello) return Progress::failed;
-  if (hello.size() < 149) return Progress::need_more;
+  if (hello.size() < 141) return Progress::need_more;
   static const auto any = make_keypair();
   Bytes32 representative{};
   std::copy_n(hello.begin(), representative.size(), representative.begin());

@@ -16,7 +16,7 @@ using Mark = std::array<std::uint8_t, 16>;
 constexpr std::size_t kKey = 32, kAuth = 32, kMark = 16, kTail = 2 * kMark;
 constexpr std::size_t kSeedFrame = 45;  // follows the server's hello at once and counts into its length
 constexpr std::size_t kMostServerPadding = kMaxHello - kKey - kAuth - kTail - kSeedFrame;
-constexpr std::size_t kLeastClientPadding = 85;
+constexpr std::size_t kLeastClientPadding = 77;
 
 std::string hour_of(std::int64_t unix_seconds, int off = 0) {
   return std::to_string(unix_seconds / 3600 + off);

@@ -10,7 +10,7 @@
 namespace surang::obfs4 {
 namespace {
 
-constexpr std::size_t kLeast = 85, kMost = 8128;
+constexpr std::size_t kLeast = 77, kMost = 8128;
 constexpr std::size_t kOpening = 6;  // so many printable bytes at the beginning are enough
 
 constexpr std::array kExempt{Style::opening, Style::text, Style::phrase, Style::sparse, Style::dense};

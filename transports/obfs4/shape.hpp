@@ -37,7 +37,7 @@ std::optional<Shape> shape_named(std::string_view name, const UserKey& user);
 
 /// A key pair whose representative suits the shape.
 Keypair shaped_keypair(const Shape& shape);
-/// Padding drawn for one hello: 85 to 8128 bytes.
+/// Padding drawn for one hello: 77 to 8128 bytes.
 std::vector<std::uint8_t> shaped_padding(const Shape& shape);
 
 }  // namespace surang::obfs4

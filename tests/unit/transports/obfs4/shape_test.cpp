@@ -38,7 +38,7 @@ Shape shape_of(unsigned user, Style style) {
 // A representative, the mark and the MAC are as random bytes, except for the key that is ground.
 Bytes hello_like(const Shape& shape, std::span<const std::uint8_t, 32> representative) {
   const auto padding = shaped_padding(shape);
-  REQUIRE(padding.size() >= 85);
+  REQUIRE(padding.size() >= 77);
   REQUIRE(padding.size() <= 8128);
   Bytes hello(32 + padding.size() + 32);
   draw(hello);
