@@ -36,6 +36,7 @@ inline std::string hex(std::span<const std::uint8_t> bytes) {
 
 inline Bytes unhex(std::string_view text) {
   Bytes out(text.size() / 2);
+  if (out.empty()) return out;
   std::size_t size = 0;
   sodium_hex2bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, nullptr);
   out.resize(size);
