@@ -41,6 +41,8 @@ class WeightedDistribution {
 struct Shaping {
   explicit Shaping(const Seed& s);
   static std::shared_ptr<const Shaping> draw();  ///< of a seed from the system's randomness
+  /// What this thread's last one was of that seed, or a new one: a bridge tells all connections the same.
+  static std::shared_ptr<const Shaping> of(const Seed& seed);
 
   Seed seed;
   WeightedDistribution length;  ///< of the last piece of a burst, 0..1448 bytes

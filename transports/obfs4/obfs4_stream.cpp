@@ -101,7 +101,7 @@ class FramedStream final : public Obfs4Stream {
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
     const auto flushed = co_await flush();
     if (!flushed || from.size() == 0) co_return flushed;
-    if (told_) shaping_ = std::make_shared<const Shaping>(*std::exchange(told_, std::nullopt));
+    if (told_) shaping_ = Shaping::of(*std::exchange(told_, std::nullopt));
     const auto shaping = shaping_;
     std::span payload(static_cast<const std::uint8_t*>(from.data()), from.size());
     Bytes words = std::exchange(first_words_, {});
