@@ -58,7 +58,9 @@ class FramedStream final : public Obfs4Stream {
 
   asio::any_io_executor executor() override { return executor_; }
   int carrier_socket() const noexcept override { return raw_ ? raw_->carrier_socket() : -1; }
-  asio::awaitable<Result<void>> wait_broken() override { return raw_->wait_broken(); }
+  asio::awaitable<Result<void>> wait_broken() override {
+    return raw_ ? raw_->wait_broken() : Stream::wait_broken();
+  }
 
   void close(bool abort) noexcept override {
     closed_ = true;
