@@ -29,7 +29,8 @@ struct Shape {
   std::array<std::uint8_t, 32> taste{};
 };
 
-/// The user's own shape, never plain: HKDF of the secret with the purpose "obfs4 hello".
+/// The user's own shape, never plain and never opening, which takes too long: HKDF of the secret with the
+/// purpose "obfs4 hello".
 Shape shape_of_user(const UserKey& user);
 /// Name in a config or a link ("plain", "printable"); nothing for others. "printable" is the user's own
 /// shape.

@@ -145,8 +145,9 @@ TEST_CASE("a user keeps his style, users have different ones, and no two hellos 
     CHECK(shape_of_user(numbered_user(n)).taste == shape.taste);
     ++users[shape.style];
   }
-  CHECK(users.size() == 5);
+  CHECK(users.size() == 4);
   CHECK_FALSE(users.contains(Style::plain));
+  CHECK_FALSE(users.contains(Style::opening));
   for (const auto& [style, n] : users) CHECK(n > 50);
   for (const auto style : {Style::text, Style::phrase, Style::sparse, Style::dense}) {
     std::set<Bytes> paddings;
