@@ -106,6 +106,11 @@ std::shared_ptr<const Shaping> Shaping::draw() {
   return std::make_shared<const Shaping>(seed);
 }
 
+std::shared_ptr<const Shaping> Shaping::own() {
+  thread_local const auto drawn = draw();
+  return drawn;
+}
+
 std::shared_ptr<const Shaping> Shaping::of(const Seed& seed) {
   thread_local std::shared_ptr<const Shaping> last;
   if (!last || last->seed != seed) last = std::make_shared<const Shaping>(seed);

@@ -41,6 +41,7 @@ class WeightedDistribution {
 struct Shaping {
   explicit Shaping(const Seed& s);
   static std::shared_ptr<const Shaping> draw();  ///< of a seed from the system's randomness
+  static std::shared_ptr<const Shaping> own();   ///< one drawn once for this thread: for who is told one soon
   /// What this thread's last one was of that seed, or a new one: a bridge tells all connections the same.
   static std::shared_ptr<const Shaping> of(const Seed& seed);
 

@@ -52,7 +52,7 @@ class FramedStream final : public Obfs4Stream {
         more_(!kept_.empty()),
         unsent_(std::move(options.hello)),
         first_words_(std::move(options.first_words)) {
-    if (!shaping_) shaping_ = Shaping::draw();
+    if (!shaping_) shaping_ = role_ == Role::client ? Shaping::own() : Shaping::draw();
     if (role_ == Role::server) greet();
   }
 
