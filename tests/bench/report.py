@@ -3,7 +3,8 @@ import statistics
 
 COLUMNS = [("1 down", "down1"), ("1 up", "up1"), ("8 down", "down8"), ("8 up", "up8")]
 OURS = ("surang direct", "surang https", "surang obfs4", "surang pt")
-CONNECT_PAIR = ("surang https", "nghttpx")
+# Ours, theirs and the measure: what is decided by many short turns of one beside the other.
+CONNECTS, HANDSHAKES = DUELS = ("surang https", "nghttpx", "connect32"), ("surang pt", "obfs4proxy", "ping32")
 
 
 def middle(turns):
@@ -82,7 +83,7 @@ ABOVE = ("above", lambda value, limit: value > limit)
 BELOW = ("below", lambda value, limit: value < limit)
 
 
-def verdicts(medians, memories, missing, connects, tunnels, whole, slack=0.0):
+def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
     """(passed, text) for every threshold. `whole`: the run was to measure everything, so a threshold whose two sides were
     not both measured has failed; otherwise it is left out. `slack`: by how much ratios may miss theirs, of short rounds."""
     https, direct = medians.get("surang https", {}), medians.get("surang direct", {})
@@ -105,11 +106,12 @@ def verdicts(medians, memories, missing, connects, tunnels, whole, slack=0.0):
     judge("https throughput to stunnel's, one stream, the slower direction",
           worst(https, peer("stunnel"), ["down1", "up1"]), 1.0, AT_LEAST)
     judge("https CPU a GB to stunnel's", ratio(cpu(https), cpu(peer("stunnel"))), 1.0, BELOW)
-    spread = ""
-    if connects:
-        spread = ", {turns} turns of {pairs} pairs, {low:.2f} to {high:.2f}".format(**connects)
-    judge(f"https connections a second to nghttpx's, both by CONNECT{spread}",
-          connects["ratio"] if connects else None, 1.0, ABOVE)
+    def judge_duel(what, pair, limit, relation):
+        fought = duels.get(pair)
+        spread = ", {turns} turns of {pairs} pairs, {low:.2f} to {high:.2f}".format(**fought) if fought else ""
+        judge(what + spread, fought["ratio"] if fought else None, limit, relation)
+
+    judge_duel("https connections a second to nghttpx's, both by CONNECT", CONNECTS, 1.0, ABOVE)
     for end in ("client", "server"):
         judge(f"https memory a tunnel, {end}, KiB", memories.get("surang https", {}).get(end), 12, BELOW, miss=0)
     judge("direct throughput to dante's, one stream, the slower direction",
@@ -119,15 +121,14 @@ def verdicts(medians, memories, missing, connects, tunnels, whole, slack=0.0):
     judge("obfs4 throughput to obfs4proxy's, one stream, the slower direction",
           worst(pt, obfs4proxy, ["down1", "up1"]), 3.0, AT_LEAST)
     judge("obfs4 CPU a GB to obfs4proxy's", ratio(cpu(pt), cpu(obfs4proxy)), 0.25, BELOW)
-    judge("obfs4 handshakes a second to obfs4proxy's, 32 at a time",
-          ratio(value(pt, "ping32", "per_s"), value(obfs4proxy, "ping32", "per_s")), 3.0, AT_LEAST)
+    judge_duel("obfs4 handshakes a second to obfs4proxy's, 32 at a time", HANDSHAKES, 3.0, AT_LEAST)
     if "lyrebird" in medians:
         judge("obfs4 throughput to lyrebird's, one stream, the slower direction",
               worst(pt, peer("lyrebird"), ["down1", "up1"]), 2.0, AT_LEAST)
     for name in OURS:
         if name in medians:
             failures = sum(by["failed"] for by in medians[name].values())
-            failures += connects["failed"] if connects and name in CONNECT_PAIR else 0
+            failures += sum(fought["failed"] for pair, fought in duels.items() if name in pair)
             judge(f"{name}, failed connections", failures, 1, BELOW, miss=0)
         if name in memories:
             judge(f"{name}, tunnels that stood", memories[name]["held"], tunnels, AT_LEAST, miss=0)
