@@ -25,7 +25,8 @@ bool from_base64url(std::string_view text, std::span<std::uint8_t> out) {
   const char* end = nullptr;
   return sodium_base642bin(out.data(), out.size(), text.data(), text.size(), nullptr, &size, &end,
                            sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
-         size == out.size() && end == text.data() + text.size();
+         size == out.size() && end == text.data() + text.size() &&
+         base64url(out) == text;  // it takes bytes above ASCII for digits
 }
 
 bool unreserved(char c) {

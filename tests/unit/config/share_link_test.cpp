@@ -79,6 +79,7 @@ TEST_CASE("a bad link is refused by the name of its bad part") {
   CHECK(refusal("https://example.org").find("surang://") != std::string::npos);
   CHECK(refusal(replaced(kVector, "AQID", "AQI")).find("before '@'") != std::string::npos);
   CHECK(refusal(replaced(kVector, "AQID", "A!ID")).find("before '@'") != std::string::npos);
+  CHECK(refusal(replaced(kVector, "AQID", "AQI\xc4")).find("before '@'") != std::string::npos);
   CHECK(refusal(replaced(kVector, "192.0.2.10", "192.0.2.300")).find("'192.0.2.300'") != std::string::npos);
   CHECK(refusal(replaced(kVector, "k=gIGC", "k=gIG")).find("'k'") != std::string::npos);
   CHECK(refusal(replaced(kVector, "k=gIGC", "q=gIGC")).find("'k'") != std::string::npos);
