@@ -1,6 +1,9 @@
 #include "client/bridges/lane_record.hpp"
 
+#include <sodium/utils.h>
+
 #include <algorithm>
+#include <array>
 
 namespace surang::client {
 namespace {
@@ -46,13 +49,8 @@ std::string lane_key(const TransportSpec& spec, const BridgeIdentity& bridge) {
   text.append(bridge.public_key.begin(), bridge.public_key.end());
   const auto digest =
       hmac_sha256(bridge.user.secret, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string key;
-  for (std::size_t i = 0; i < 8; ++i) {
-    key += kHex[digest[i] >> 4];
-    key += kHex[digest[i] & 15];
-  }
-  return key;
+  std::array<char, 17> name{};
+  return sodium_bin2hex(name.data(), name.size(), digest.data(), 8);
 }
 
 }  // namespace surang::client

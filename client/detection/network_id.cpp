@@ -1,6 +1,7 @@
 #include "client/detection/network_id.hpp"
 
 #include <openssl/evp.h>
+#include <sodium/utils.h>
 
 #include <algorithm>
 #include <array>
@@ -20,13 +21,8 @@ std::string network_id_of(const NetworkFacts& facts) {
   unsigned size = 0;
   if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1)
     throw std::runtime_error("SHA-256 failed");
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string id;
-  for (std::size_t i = 0; i < 8; ++i) {
-    id += kHex[digest[i] >> 4];
-    id += kHex[digest[i] & 15];
-  }
-  return id;
+  std::array<char, 17> name{};
+  return sodium_bin2hex(name.data(), name.size(), digest.data(), 8);
 }
 
 }  // namespace surang::client

@@ -34,11 +34,6 @@ std::string to_hex(std::span<const std::uint8_t> bytes) {
   return out;
 }
 
-std::optional<obfs4::IatMode> iat_mode_named(std::string_view text) {
-  if (text.size() != 1 || text[0] < '0' || text[0] > '2') return std::nullopt;
-  return static_cast<obfs4::IatMode>(text[0] - '0');
-}
-
 Result<Obfs4Settings> read_settings(const Arguments& arguments, std::string& why) {
   const auto refuse = [&why](std::string text) {
     why = std::move(text);
@@ -56,7 +51,7 @@ Result<Obfs4Settings> read_settings(const Arguments& arguments, std::string& why
       return refuse("public-key= is not 64 hex digits");
   }
   if (arguments.contains("iat-mode")) {
-    const auto iat = iat_mode_named(value_of(arguments, "iat-mode"));
+    const auto iat = obfs4::iat_mode_named(value_of(arguments, "iat-mode"));
     if (!iat) return refuse("iat-mode= is not 0, 1 or 2");
     out.iat = *iat;
   }

@@ -26,7 +26,4 @@ Result<Obfs4Settings> read_settings(const Arguments& arguments, std::string& why
 bool from_hex(std::string_view text, std::span<std::uint8_t> out);
 std::string to_hex(std::span<const std::uint8_t> bytes);
 
-/// "0", "1" or "2".
-std::optional<obfs4::IatMode> iat_mode_named(std::string_view text);
-
 }  // namespace surang::client::pt

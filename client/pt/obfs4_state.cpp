@@ -121,7 +121,7 @@ Result<Obfs4State> with_options(Obfs4State state, const Arguments& options, std:
     if (!problem.empty()) return refuse(problem);
   }
   if (options.contains("iat-mode")) {
-    const auto iat = iat_mode_named(value_of(options, "iat-mode"));
+    const auto iat = obfs4::iat_mode_named(value_of(options, "iat-mode"));
     if (!iat) return refuse("iat-mode is not 0, 1 or 2");
     state.iat = *iat;
   }

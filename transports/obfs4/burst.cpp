@@ -10,6 +10,11 @@ constexpr std::size_t kMostPadding = kMaxFrame + 2 * kFrameOverhead;  // of one 
 
 }  // namespace
 
+std::optional<IatMode> iat_mode_named(std::string_view text) {
+  if (text.size() != 1 || text[0] < '0' || text[0] > '2') return std::nullopt;
+  return static_cast<IatMode>(text[0] - '0');
+}
+
 Result<std::span<const std::uint8_t>> Burst::next() {
   if (held() < kMaxFrame && !payload_.empty())
     if (const auto r = refill(); !r) return r.error();

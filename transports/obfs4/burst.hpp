@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string_view>
 
 #include "transports/obfs4/frame.hpp"
 #include "transports/obfs4/length_distribution.hpp"
@@ -14,6 +16,8 @@ namespace surang::obfs4 {
 /// How writes leave: whole, with padding at the end; in segments with pauses between them; in pieces of
 /// random lengths with pauses between them. The numbers are a bridge line's "iat-mode".
 enum class IatMode : std::uint8_t { off = 0, enabled = 1, paranoid = 2 };
+/// "0", "1" or "2"; nothing for others.
+std::optional<IatMode> iat_mode_named(std::string_view text);
 
 class Burst {
  public:

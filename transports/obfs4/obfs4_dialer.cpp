@@ -63,10 +63,11 @@ Result<Settings> read_settings(const TransportSpec& spec, const BridgeIdentity& 
     return refuse(value("cert").empty() ? "obfs4 needs cert=, the bridge's identity"
                                         : "obfs4: cert= is not the 70 characters of a bridge's identity");
   settings.server = *server;
-  const auto iat = value("iat-mode");
-  if (iat.size() > 1 || (!iat.empty() && (iat[0] < '0' || iat[0] > '2')))
-    return refuse("obfs4: iat-mode=" + iat + " is not 0, 1 or 2");
-  if (!iat.empty()) settings.iat = static_cast<IatMode>(iat[0] - '0');
+  if (const auto named = value("iat-mode"); !named.empty()) {
+    const auto iat = iat_mode_named(named);
+    if (!iat) return refuse("obfs4: iat-mode=" + named + " is not 0, 1 or 2");
+    settings.iat = *iat;
+  }
   const auto shape = value("shape");
   const auto known = shape_named(shape.empty() ? "printable" : shape, bridge.user);
   if (!known) return refuse("obfs4: shape=" + shape + " is neither plain nor printable");

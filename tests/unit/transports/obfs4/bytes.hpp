@@ -14,7 +14,7 @@
 #include "transports/obfs4/elligator2.hpp"
 #include "transports/obfs4/identity.hpp"
 
-namespace surang::obfs4::test {
+namespace surang::obfs4::vectors {
 
 template <std::size_t N>
 std::array<std::uint8_t, N> counting(std::uint8_t from) {
@@ -57,4 +57,4 @@ inline ServerIdentity vector_identity() {
   return server;
 }
 
-}  // namespace surang::obfs4::test
+}  // namespace surang::obfs4::vectors

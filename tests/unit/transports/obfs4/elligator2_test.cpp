@@ -14,8 +14,8 @@
 #include "transports/obfs4/draw.hpp"
 
 using namespace surang::obfs4;
-using test::from_hex;
-using test::hex;
+using vectors::from_hex;
+using vectors::hex;
 
 namespace {
 
@@ -101,11 +101,11 @@ TEST_CASE("representatives stand for the points that RFC 9380 maps them to") {
 }
 
 TEST_CASE("keys are those of PROTOCOL.md") {
-  const auto client = test::drawn_from(0);
+  const auto client = vectors::drawn_from(0);
   CHECK(hex(client.secret) == "3d94eea49c580aef816935762be049559d6d1440dede12e6a125f1841fff8e6f");
   CHECK(hex(client.public_key) == "3d5a53fcc13c48756ed870c9a335cb5db4b702b38b1b943603610a3721ebdf7b");
   CHECK(hex(client.representative) == "ddce31cbfd1b76671f73229e432d1957e7e0730b4b775d2e5831725377430f4a");
-  const auto server = test::drawn_from(1);
+  const auto server = vectors::drawn_from(1);
   CHECK(hex(server.secret) == "77788f1a0cea001a2631dae5d05dbd062008d5b30f50b9e29beb2a7822289004");
   CHECK(hex(server.public_key) == "926a46a569ca61223186407a44a96742943208428bb0c1b9d0e492df8cff6801");
   CHECK(hex(server.representative) == "e62837bd35bf302734448e719530f7a3b6cdeb250a2182eb926ea25ea9f13d7b");

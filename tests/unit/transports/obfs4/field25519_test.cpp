@@ -12,7 +12,7 @@
 #include "tests/unit/transports/obfs4/bytes.hpp"
 
 using namespace surang::obfs4;
-using test::hex;
+using vectors::hex;
 
 namespace {
 

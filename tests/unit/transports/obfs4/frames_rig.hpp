@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/unit/transports/obfs4/bytes.hpp"
 #include "transports/obfs4/length_distribution.hpp"
 
 namespace surang::obfs4::rig {
@@ -25,14 +26,7 @@ std::array<std::uint8_t, N> counting() {
   return out;
 }
 
-inline std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  for (const auto b : bytes) {
-    out += "0123456789abcdef"[b >> 4];
-    out += "0123456789abcdef"[b & 15];
-  }
-  return out;
-}
+using vectors::hex;
 
 inline Bytes unhex(std::string_view text) {
   Bytes out(text.size() / 2);

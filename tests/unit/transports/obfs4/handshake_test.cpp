@@ -14,7 +14,7 @@
 
 using namespace surang;
 using namespace surang::obfs4;
-using test::hex;
+using vectors::hex;
 
 namespace {
 
@@ -50,12 +50,12 @@ Bytes sealed(Bytes hello, const NodeIdentity& node, std::string_view hour) {
 Bytes hello_by_hand(const Bytes32& representative, std::size_t padding, std::string_view hour) {
   Bytes hello(representative.begin(), representative.end());
   for (std::size_t i = 0; i < padding; ++i) hello.push_back(static_cast<std::uint8_t>(i));
-  return sealed(std::move(hello), test::vector_identity().node, hour);
+  return sealed(std::move(hello), vectors::vector_identity().node, hour);
 }
 
 Progress fed_whole(const Bytes& hello, std::int64_t now = kNow) {
   ReplayFilter seen;
-  ServerHandshake server(test::vector_identity());
+  ServerHandshake server(vectors::vector_identity());
   return server.feed(hello, now, seen);
 }
 
@@ -66,7 +66,7 @@ Bytes hello_of(const ClientHandshake& client) {
 }  // namespace
 
 TEST_CASE("client and server agree, in whatever pieces their hellos come") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   for (const std::size_t piece : {1, 7, 1448, 100000}) {
     for (int i = 0; i < (piece < 10 ? 4 : 40); ++i) {
       ReplayFilter seen;
@@ -101,7 +101,7 @@ TEST_CASE("client and server agree, in whatever pieces their hellos come") {
 }
 
 TEST_CASE("the hello of PROTOCOL.md is taken, and so are the shortest and the longest") {
-  const auto x = test::drawn_from(0).representative;
+  const auto x = vectors::drawn_from(0).representative;
   const auto hello = hello_by_hand(x, 85, "500000");
   CHECK(hex(std::span(hello).last(32)) == "5cf1863069e22882624859a2d345c3738530d021276c1565a91366af637bbaf0");
   CHECK(fed_whole(hello) == Progress::done);
@@ -113,7 +113,7 @@ TEST_CASE("the hello of PROTOCOL.md is taken, and so are the shortest and the lo
 }
 
 TEST_CASE("the server's clock may be an hour off, and answers with the client's hour") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   for (const std::int64_t off : {-2, -1, 0, 1, 2}) {
     ReplayFilter seen;
     ServerHandshake server(identity);
@@ -133,7 +133,7 @@ TEST_CASE("the server's clock may be an hour off, and answers with the client's 
 }
 
 TEST_CASE("a hello that was seen is nobody's, at its second end and beyond") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   ReplayFilter seen;
   ClientHandshake client(identity.node, Shape{}, kNow);
   const auto feed = [&](std::int64_t now) {
@@ -147,7 +147,7 @@ TEST_CASE("a hello that was seen is nobody's, at its second end and beyond") {
 }
 
 TEST_CASE("no hello that differs in a bit, or has more behind it, is a client's") {
-  const auto hello = hello_by_hand(test::drawn_from(0).representative, 90, "500000");
+  const auto hello = hello_by_hand(vectors::drawn_from(0).representative, 90, "500000");
   for (std::size_t at = 0; at < hello.size(); ++at) {
     auto changed = hello;
     changed[at] ^= static_cast<std::uint8_t>(1 << at % 8);
@@ -167,9 +167,9 @@ TEST_CASE("no hello that differs in a bit, or has more behind it, is a client's"
 }
 
 TEST_CASE("a refused hello uses nothing up, and a failure is final") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   ReplayFilter seen;
-  const auto hello = hello_by_hand(test::drawn_from(0).representative, 90, "500000");
+  const auto hello = hello_by_hand(vectors::drawn_from(0).representative, 90, "500000");
   auto changed = hello;
   changed.back() ^= 1;
   ServerHandshake server(identity);
@@ -185,7 +185,7 @@ TEST_CASE("a well-formed hello whose key is of low order is refused") {
 }
 
 TEST_CASE("only the server that the cert names is believed") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   ReplayFilter seen;
   ServerHandshake server(identity);
   ClientHandshake client(identity.node, Shape{}, kNow);
@@ -224,7 +224,7 @@ TEST_CASE("only the server that the cert names is believed") {
 }
 
 TEST_CASE("the lengths of hellos are spread over all that they may have") {
-  const auto identity = test::vector_identity();
+  const auto identity = vectors::vector_identity();
   std::set<std::size_t> client_eighths, server_eighths;
   for (int i = 0; i < 200; ++i) {
     ReplayFilter seen;

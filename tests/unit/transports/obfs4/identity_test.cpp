@@ -13,7 +13,7 @@ constexpr std::string_view kCert = "oKGio6SlpqeoqaqrrK2ur7CxsrN5pjHu3hv5yY8SAyze
 }
 
 TEST_CASE("a cert is that of PROTOCOL.md and is read back, with and without padding") {
-  const auto node = test::vector_identity().node;
+  const auto node = vectors::vector_identity().node;
   CHECK(format_cert(node) == kCert);
   CHECK(parse_cert(kCert).value() == node);
   CHECK(parse_cert(std::string(kCert) + "==").value() == node);

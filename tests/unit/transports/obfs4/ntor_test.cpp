@@ -6,12 +6,12 @@
 #include "tests/unit/transports/obfs4/bytes.hpp"
 
 using namespace surang::obfs4;
-using test::from_hex;
-using test::hex;
+using vectors::from_hex;
+using vectors::hex;
 
 TEST_CASE("both ends get the keys of PROTOCOL.md") {
-  const auto server = test::vector_identity();
-  const auto x = test::drawn_from(0), y = test::drawn_from(1);
+  const auto server = vectors::vector_identity();
+  const auto x = vectors::drawn_from(0), y = vectors::drawn_from(1);
   const auto at_client = ntor_client(server.node, x, y.public_key);
   const auto at_server = ntor_server(server, y, x.public_key);
   REQUIRE(at_client);
@@ -28,8 +28,8 @@ TEST_CASE("both ends get the keys of PROTOCOL.md") {
 }
 
 TEST_CASE("who lacks the long-term key, or is told another node id, gets other keys") {
-  const auto server = test::vector_identity();
-  const auto x = test::drawn_from(0), y = test::drawn_from(1);
+  const auto server = vectors::vector_identity();
+  const auto x = vectors::drawn_from(0), y = vectors::drawn_from(1);
   const auto good = ntor_client(server.node, x, y.public_key);
   REQUIRE(good);
   auto thief = server;
@@ -45,8 +45,8 @@ TEST_CASE("who lacks the long-term key, or is told another node id, gets other k
 }
 
 TEST_CASE("public keys of low order are refused at both ends") {
-  const auto server = test::vector_identity();
-  const auto ours = test::drawn_from(0);
+  const auto server = vectors::vector_identity();
+  const auto ours = vectors::drawn_from(0);
   for (const auto* low : {"0000000000000000000000000000000000000000000000000000000000000000",
                           "0100000000000000000000000000000000000000000000000000000000000000",
                           "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -57,6 +57,6 @@ TEST_CASE("public keys of low order are refused at both ends") {
     CHECK_FALSE(ntor_server(server, ours, from_hex(low)));
     auto weak = server.node;
     weak.public_key = from_hex(low);
-    CHECK_FALSE(ntor_client(weak, ours, test::drawn_from(1).public_key));
+    CHECK_FALSE(ntor_client(weak, ours, vectors::drawn_from(1).public_key));
   }
 }

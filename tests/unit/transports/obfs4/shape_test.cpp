@@ -120,7 +120,7 @@ TEST_CASE("a ground opening passes with any padding") {
 }
 
 TEST_CASE("hellos of every style are taken by a server, and their answers by the client") {
-  const auto identity = obfs4::test::vector_identity();
+  const auto identity = obfs4::vectors::vector_identity();
   for (unsigned user = 0; user < 30; ++user)
     for (const auto style :
          {Style::plain, Style::opening, Style::text, Style::phrase, Style::sparse, Style::dense}) {

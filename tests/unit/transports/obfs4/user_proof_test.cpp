@@ -8,8 +8,8 @@
 
 using namespace surang;
 using namespace surang::obfs4;
-using obfs4::test::from_hex;
-using obfs4::test::hex;
+using obfs4::vectors::from_hex;
+using obfs4::vectors::hex;
 
 TEST_CASE("a user's proof inside obfs4 is the one that is written down") {
   const auto session = from_hex<144>(
