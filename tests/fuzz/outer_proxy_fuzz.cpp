@@ -23,10 +23,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::span<const std::uint8_t> answer(data + 1, size - 1);
   answer = answer.subspan(std::min(line, answer.size() - 1) + 1);
   while (negotiation.state() == ProxyNegotiation::State::talking) {
-    if (negotiation.wanted() == 0) std::abort();
-    if (negotiation.wanted() > answer.size()) return 0;
-    negotiation.feed(answer.first(negotiation.wanted()));
-    answer = answer.subspan(negotiation.wanted());
+    const auto wanted = negotiation.wanted();
+    if (wanted == 0) std::abort();
+    if (wanted > answer.size()) return 0;
+    negotiation.feed(answer.first(wanted));
+    answer = answer.subspan(wanted);
     (void)negotiation.take_output();
   }
   if ((negotiation.state() == ProxyNegotiation::State::refused) != negotiation.error().failed()) std::abort();
