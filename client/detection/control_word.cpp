@@ -9,11 +9,6 @@ namespace {
 using tunnel::ReachAnswer;
 using tunnel::Reached;
 
-// What the bridge's handshake or page does not speak about: they take a few kilobytes, at any speed.
-bool beyond_a_first_answer(Signal signal) {
-  return signal == Signal::frozen || signal == Signal::throttled;
-}
-
 ControlWord without_answer(const DirectSide& here, const error_code& why) {
   // A bridge that refuses to tell, or is too old to, is there.
   const bool out_of_reach = why == Errc::timed_out || why == Errc::no_route;
@@ -73,7 +68,8 @@ ControlWord judge_control(const BlockPages& known, const DirectSide& here, const
     const bool further = is_connect(here.signal) && answer.connected();
     return worked || further ? ControlWord::says_nothing : ControlWord::down;
   }
-  if (!answer.works() || beyond_a_first_answer(here.signal) || here.signal == Signal::other)
+  // Of bulk the bridge's handshake or page says nothing: they take a few kilobytes, at any speed.
+  if (!answer.works() || is_bulk(here.signal) || here.signal == Signal::other)
     return ControlWord::says_nothing;
   if (worked) return ControlWord::open;
   if (is_dns(here.signal)) return of_names(here, answer);

@@ -39,10 +39,6 @@ bool shows_its_own(const Verdict& v, const AttemptView& direct, const AttemptVie
   return confirms_page(tunnel, direct);
 }
 
-bool is_bulk(Signal signal) {
-  return signal == Signal::frozen || signal == Signal::throttled;
-}
-
 // What a first answer cannot disprove: how it was convicted, or has been here lately where that was for
 // something else. Signal::none: a first answer is enough.
 Signal bulk_to_disprove(Learner& learner, const Verdict& v) {

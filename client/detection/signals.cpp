@@ -96,6 +96,10 @@ bool is_connect(Signal signal) noexcept {
   return signal >= Signal::tcp_rst && signal <= Signal::tcp_icmp;
 }
 
+bool is_bulk(Signal signal) noexcept {
+  return signal == Signal::frozen || signal == Signal::throttled;
+}
+
 bool is_silence(Signal signal) noexcept {
   switch (signal) {
     case Signal::dns_silence:

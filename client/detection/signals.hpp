@@ -60,6 +60,8 @@ bool is_connect(Signal signal) noexcept;
 bool is_silence(Signal signal) noexcept;
 /// An HTTP answer that another way may show to be somebody else's: block pages and redirects.
 bool is_page(Signal signal) noexcept;
+/// What shows only in more than a first answer of a few kilobytes.
+bool is_bulk(Signal signal) noexcept;
 /// As every site looks when the network itself fails: silences, and connections refused by routers on the
 /// way.
 bool may_be_network(Signal signal) noexcept;

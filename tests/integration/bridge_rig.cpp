@@ -133,13 +133,19 @@ asio::awaitable<void> CoverServer::accept() {
   }
 }
 
-BridgeProcess::BridgeProcess(std::uint16_t cover_port) {
+std::uint16_t free_port() {
+  asio::io_context io;
+  return on_loopback(io).local_endpoint().port();
+}
+
+BridgeProcess::BridgeProcess(std::uint16_t cover_port, std::uint16_t obfs4_port) {
   std::string name = (std::filesystem::temp_directory_path() / "surang-bridge-XXXXXX").string();
   REQUIRE(::mkdtemp(name.data()) != nullptr);
   dir = name;
-  const auto made = command({"init", "--host", "127.0.0.1", "--cover",
-                             "127.0.0.1:" + std::to_string(cover_port), "--sni", "cover.test", "--listen",
-                             "127.0.0.1:443", "--obfs4-port", "0", "--state-dir", (dir / "state").string()});
+  const auto made =
+      command({"init", "--host", "127.0.0.1", "--cover", "127.0.0.1:" + std::to_string(cover_port), "--sni",
+               "cover.test", "--listen", "127.0.0.1:443", "--obfs4-port", std::to_string(obfs4_port),
+               "--state-dir", (dir / "state").string()});
   REQUIRE_MESSAGE(made.code == 0, made.out);
   edit("127.0.0.1:443", "127.0.0.1:0");
   edit("allow_egress = []", "allow_egress = [\"127.0.0.0/8\"]");
@@ -246,6 +252,13 @@ config::ShareLink BridgeProcess::link(const std::string& user) const {
   REQUIRE_MESSAGE(link.has_value(), why);
   link->transports.front().port = port;
   return std::move(*link);
+}
+
+config::ShareLink BridgeProcess::link_by(const std::string& transport, const std::string& user) const {
+  auto out = link(user);
+  std::erase_if(out.transports, [&](const TransportSpec& one) { return one.name != transport; });
+  REQUIRE(out.transports.size() == 1);
+  return out;
 }
 
 BridgeClient::BridgeClient(asio::io_context& io, const config::ShareLink& link, Dialer* tcp) {

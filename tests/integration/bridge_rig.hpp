@@ -56,11 +56,15 @@ class CoverServer {
   asio::ip::tcp::acceptor acceptor_;
 };
 
+/// A port of loopback that nobody listens on at the moment.
+std::uint16_t free_port();
+
 /// An installation and, between start() and its end, the running program.
 class BridgeProcess {
  public:
-  /// `init` on 127.0.0.1 with the user "me"; loopback is opened as a destination.
-  explicit BridgeProcess(std::uint16_t cover_port);
+  /// `init` on 127.0.0.1 with the user "me"; loopback is opened as a destination. `obfs4_port` 0: by https
+  /// alone.
+  explicit BridgeProcess(std::uint16_t cover_port, std::uint16_t obfs4_port = 0);
   ~BridgeProcess();  ///< ends it, and checks that it ends well and no sanitizer complains
 
   /// Replaces a text in the configuration file, which must have it.
@@ -77,6 +81,8 @@ class BridgeProcess {
   boost::json::object status() const;
   /// A link as `link`, `user add` or `init` print it, with the real port in it.
   config::ShareLink link(const std::string& user) const;
+  /// The same with that transport alone.
+  config::ShareLink link_by(const std::string& transport, const std::string& user) const;
 
   std::filesystem::path dir;
   std::uint16_t port = 0;

@@ -98,6 +98,33 @@ TEST_CASE("a removed user is cut off at once and nobody else") {
   });
 }
 
+TEST_CASE("a user removed is cut off obfs4 as well, in mid session and for new ones") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port(), free_port());
+    bridge.start();
+    REQUIRE(bridge.command({"user", "add", "aunt"}).code == 0);
+    BridgeClient me(io, bridge.link_by("obfs4", "me"));
+    BridgeClient hers(io, bridge.link_by("obfs4", "aunt"));
+    BridgeClient late(io, bridge.link_by("obfs4", "aunt"));
+    auto mine = co_await me.open(echo.port());
+    auto aunts = co_await hers.open(echo.port());
+    REQUIRE(mine);
+    REQUIRE(aunts);
+    CHECK(bridge.command({"user", "remove", "aunt"}).code == 0);
+    const bool cut = co_await ends(*aunts, 10s);
+    CHECK(cut);
+    // Her proof is nobody's now, which the port answers as it answers every stranger: with nothing.
+    auto opened = co_await with_timeout(3s, late.tunnel->dial(Endpoint("127.0.0.1", echo.port())));
+    CHECK(!opened);
+    CHECK(bridge.status().at("open_sessions").as_int64() == 1);
+    CHECK(cover.visits == 0);
+    const bool goes_on = co_await me.echoes(*mine, "still here");
+    CHECK(goes_on);
+  });
+}
+
 TEST_CASE("a user removed while the control socket is gone is cut off all the same") {
   run([](asio::io_context& io) -> asio::awaitable<void> {
     EchoServer echo(io);
