@@ -39,11 +39,11 @@ std::vector<LanePtr> BridgePool::State::in_order() const {
   const auto now = Clock::now();
   const auto rank = [&](const LanePtr& l) {
     const bool rests = l->retry_at > now, blocked = l->record.since != 0;
-    return std::tuple(rests, blocked, l->failures > 0, l != preferred, l->record.worked == 0, l->failures);
+    return std::tuple(rests, blocked, l->failures > 0, l != preferred, l->record.worked == 0, l->failures,
+                      std::ranges::find(lanes, l));
   };
   auto order = lanes;
-  std::stable_sort(order.begin(), order.end(),
-                   [&](const LanePtr& a, const LanePtr& b) { return rank(a) < rank(b); });
+  std::ranges::sort(order, {}, rank);
   return order;
 }
 

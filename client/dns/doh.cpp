@@ -200,9 +200,12 @@ asio::awaitable<Result<Doh::Answer>> Doh::resolve(std::string host, std::shared_
   std::vector<DnsBytes> queries{make_dns_query(host, RecordType::a, 0)};
   if (self->options.ipv6) queries.push_back(make_dns_query(host, RecordType::aaaa, 0));
   if (queries.front().empty()) co_return make_error_code(Errc::name_not_found);
-  auto doors = self->doors;
+  // Who has a connection first, and in the order of the configuration.
+  decltype(self->doors) doors;
+  for (const bool standing : {true, false})
+    std::ranges::copy_if(self->doors, std::back_inserter(doors),
+                         [standing](const auto& door) { return door->stands() == standing; });
   if (doors.empty()) co_return make_error_code(Errc::no_route);
-  std::stable_partition(doors.begin(), doors.end(), [](const auto& door) { return door->stands(); });
 
   const auto asking = std::make_shared<Impl::Asking>(self->executor);
   TaskGroup group(self->executor);
