@@ -12,11 +12,13 @@ struct Entry {
   std::string_view name;
   Result<std::unique_ptr<TransportDialer>> (*make)(const TransportSpec&, const BridgeIdentity&, Dialer&,
                                                    std::string&);
+  Result<RawDialer> (*make_raw)(const TransportSpec&, const BridgeIdentity&, Dialer&,
+                                std::string&);  // may be null
 };
 
 constexpr std::array kTransports{
-    Entry{"https", https::make_dialer},
-    Entry{"obfs4", obfs4::make_dialer},
+    Entry{"https", https::make_dialer, nullptr},
+    Entry{"obfs4", obfs4::make_dialer, obfs4::make_raw_dialer},
 };
 
 }  // namespace
@@ -34,6 +36,14 @@ Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSp
     if (entry.name == spec.name) return entry.make(spec, bridge, tcp, why);
   why = "this build has no transport '" + spec.name + "'; it has:";
   for (const auto& entry : kTransports) (why += ' ') += entry.name;
+  return make_error_code(Errc::bad_input);
+}
+
+Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentity& bridge, Dialer& tcp,
+                                  std::string& why) {
+  for (const auto& entry : kTransports)
+    if (entry.name == spec.name && entry.make_raw) return entry.make_raw(spec, bridge, tcp, why);
+  why = "there is no transport '" + spec.name + "' to a bridge that is not Surang's";
   return make_error_code(Errc::bad_input);
 }
 

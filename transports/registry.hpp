@@ -1,6 +1,7 @@
 // Transport name -> factory, for the client's links. Explicit and alphabetical; no static registration.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,5 +37,11 @@ std::vector<std::string_view> transport_names();
 Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSpec& spec,
                                                                const BridgeIdentity& bridge, Dialer& tcp,
                                                                std::string& why);
+
+/// Connects to what stands behind a bridge that is none of ours, by the transport alone: no user, no tunnel.
+using RawDialer = std::function<asio::awaitable<Result<StreamPtr>>()>;
+/// The same of a transport that can be had so; errors as above.
+Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentity& bridge, Dialer& tcp,
+                                  std::string& why);
 
 }  // namespace surang

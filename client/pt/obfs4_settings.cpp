@@ -2,22 +2,7 @@
 
 #include <sodium/utils.h>
 
-#include <algorithm>
-
 namespace surang::client::pt {
-namespace {
-
-// As if the bridge were a user.
-UserKey taste_of(const obfs4::NodeIdentity& bridge) {
-  std::array<std::uint8_t, sizeof bridge.node_id + sizeof bridge.public_key> identity{};
-  const auto rest = std::ranges::copy(bridge.node_id, identity.begin()).out;
-  std::ranges::copy(bridge.public_key, rest);
-  UserKey user;
-  derive_key(identity, "obfs4 taste", user.secret);
-  return user;
-}
-
-}  // namespace
 
 bool from_hex(std::string_view text, std::span<std::uint8_t> out) {
   std::size_t size = 0;
@@ -56,7 +41,7 @@ Result<Obfs4Settings> read_settings(const Arguments& arguments, std::string& why
     out.iat = *iat;
   }
   const auto name = arguments.contains("shape") ? value_of(arguments, "shape") : "printable";
-  const auto shape = obfs4::shape_named(name, taste_of(out.bridge));
+  const auto shape = obfs4::shape_named(name, out.bridge);
   if (!shape) return refuse("shape= is neither plain nor printable");
   out.shape = *shape;
   return out;

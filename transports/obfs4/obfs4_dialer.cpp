@@ -22,6 +22,13 @@ asio::awaitable<Result<Connection>> dial(Dialer& tcp, std::vector<std::string> h
   co_return co_await connect_over(std::move(*raw), std::move(handshake), settings.iat, std::move(user));
 }
 
+asio::awaitable<Result<StreamPtr>> dial_raw(Dialer& tcp, std::vector<std::string> hosts, std::uint16_t port,
+                                            Settings settings) {
+  auto connection = co_await dial(tcp, std::move(hosts), port, std::move(settings), std::nullopt);
+  if (connection.has_error()) co_return connection.error();
+  co_return StreamPtr(std::move(connection->stream));
+}
+
 class Obfs4Dialer final : public TransportDialer {
  public:
   Obfs4Dialer(std::uint16_t port, const BridgeIdentity& bridge, Settings settings, Dialer& tcp)
@@ -46,7 +53,9 @@ class Obfs4Dialer final : public TransportDialer {
   Dialer& tcp_;
 };
 
-Result<Settings> read_settings(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why) {
+// `user` null: the bridge knows none.
+Result<Settings> read_settings(const TransportSpec& spec, const BridgeIdentity& bridge, const UserKey* user,
+                               std::string& why) {
   const auto refuse = [&why](std::string text) {
     why = std::move(text);
     return make_error_code(Errc::bad_input);
@@ -69,7 +78,8 @@ Result<Settings> read_settings(const TransportSpec& spec, const BridgeIdentity& 
     settings.iat = *iat;
   }
   const auto shape = value("shape");
-  const auto known = shape_named(shape.empty() ? "printable" : shape, bridge.user);
+  const auto name = shape.empty() ? "printable" : shape;
+  const auto known = user ? shape_named(name, *user) : shape_named(name, settings.server);
   if (!known) return refuse("obfs4: shape=" + shape + " is neither plain nor printable");
   settings.shape = *known;
   return settings;
@@ -79,10 +89,19 @@ Result<Settings> read_settings(const TransportSpec& spec, const BridgeIdentity& 
 
 Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
                                                      Dialer& tcp, std::string& why) {
-  auto settings = read_settings(spec, bridge, why);
+  auto settings = read_settings(spec, bridge, &bridge.user, why);
   if (settings.has_error()) return settings.error();
   return std::unique_ptr<TransportDialer>(
       std::make_unique<Obfs4Dialer>(spec.port, bridge, std::move(*settings), tcp));
+}
+
+Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentity& bridge, Dialer& tcp,
+                                  std::string& why) {
+  auto settings = read_settings(spec, bridge, nullptr, why);
+  if (settings.has_error()) return settings.error();
+  return RawDialer([&tcp, hosts = bridge.hosts, port = spec.port, s = std::move(*settings)] {
+    return dial_raw(tcp, hosts, port, s);
+  });
 }
 
 }  // namespace surang::obfs4

@@ -12,4 +12,8 @@ namespace surang::obfs4 {
 Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
                                                      Dialer& tcp, std::string& why);
 
+/// To a bridge that knows no user: obfs4 alone, as a bridge line says it. The same parameters.
+Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentity& bridge, Dialer& tcp,
+                                  std::string& why);
+
 }  // namespace surang::obfs4

@@ -57,6 +57,15 @@ std::optional<Shape> shape_named(std::string_view name, const UserKey& user) {
   return std::nullopt;
 }
 
+std::optional<Shape> shape_named(std::string_view name, const NodeIdentity& bridge) {
+  std::array<std::uint8_t, sizeof bridge.node_id + sizeof bridge.public_key> identity{};
+  const auto rest = std::ranges::copy(bridge.node_id, identity.begin()).out;
+  std::ranges::copy(bridge.public_key, rest);
+  UserKey as_user;
+  derive_key(identity, "obfs4 taste", as_user.secret);
+  return shape_named(name, as_user);
+}
+
 Keypair shaped_keypair(const Shape& shape) {
   if (shape.style != Style::opening) return make_keypair();
   return grind_keypair([](std::span<const std::uint8_t, 32> sent) {

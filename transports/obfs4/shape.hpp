@@ -11,6 +11,7 @@
 
 #include "transports/core/user.hpp"
 #include "transports/obfs4/elligator2.hpp"
+#include "transports/obfs4/identity.hpp"
 
 namespace surang::obfs4 {
 
@@ -35,6 +36,9 @@ Shape shape_of_user(const UserKey& user);
 /// Name in a config or a link ("plain", "printable"); nothing for others. "printable" is the user's own
 /// shape.
 std::optional<Shape> shape_named(std::string_view name, const UserKey& user);
+/// The same where there is no user: "printable" is the bridge's own, so that who comes back to one keeps its
+/// style.
+std::optional<Shape> shape_named(std::string_view name, const NodeIdentity& bridge);
 
 /// A key pair whose representative suits the shape.
 Keypair shaped_keypair(const Shape& shape);
