@@ -1,5 +1,6 @@
 #include "config/client_config.hpp"
 
+#include "config/bridge_line.hpp"
 #include "config/list_files.hpp"
 #include "config/network_range.hpp"
 #include "config/paths.hpp"
@@ -56,6 +57,22 @@ void read_doh(TomlReader& root, ClientOptions& options) {
     section.finish();
     options.doh.push_back(std::move(server));
   }
+}
+
+// By a link of ours or by a line as Tor has them.
+ShareLink read_bridge(TomlReader& section) {
+  std::string why;
+  if (const auto line = section.string("line")) {
+    auto bridge = parse_bridge_line(*line, why);
+    if (!bridge || !usable_bridge_line(*bridge, why)) section.fail("line", why);
+    if (section.string("link")) section.fail("link", "a bridge has a 'link' or a 'line', not both");
+    section.finish();
+    return std::move(*bridge);
+  }
+  auto bridge = parse_share_link(section.required_string("link"), why);
+  if (!bridge) section.fail("link", why);
+  section.finish();
+  return std::move(*bridge);
 }
 
 void read_rules(TomlReader& root, ClientOptions& options) {
@@ -138,13 +155,7 @@ ClientOptions read(std::string_view toml, const std::filesystem::path& file, Nam
     auth->finish();
     options.auth.emplace(std::move(user), std::move(password));
   }
-  for (auto section : root.tables("bridge")) {
-    std::string why;
-    auto link = parse_share_link(section.required_string("link"), why);
-    if (!link) section.fail("link", why);
-    section.finish();
-    options.bridges.push_back(std::move(*link));
-  }
+  for (auto section : root.tables("bridge")) options.bridges.push_back(read_bridge(section));
   read_doh(root, options);
   read_rules(root, options);
   read_lists(root, file, named, options);
@@ -259,7 +270,10 @@ Result<void> append_bridges(const std::filesystem::path& file, const std::vector
   std::string text;
   for (const auto& link : links) {
     if (!text.empty()) text += '\n';
-    text += "[[bridge]]\nlink = " + toml_quoted(format_share_link(link)) + "\n";
+    text += "[[bridge]]\n";
+    text += link.foreign ? "line = " + toml_quoted(format_bridge_line(link))
+                         : "link = " + toml_quoted(format_share_link(link));
+    text += '\n';
   }
   return append(file, text, why);
 }

@@ -14,6 +14,7 @@ struct ShareLink {
   std::vector<TransportSpec> transports;                     ///< in the link's order
   std::string name;                                          ///< what the person calls it; may be empty
   std::vector<std::pair<std::string, std::string>> unknown;  ///< parameters of a newer version, kept
+  bool foreign = false;  ///< a bridge of another kind: without key and user (bridge_line)
   friend bool operator==(const ShareLink&, const ShareLink&) = default;
 };
 

@@ -251,6 +251,30 @@ TEST_CASE("appending keeps what is there and never leaves a broken file") {
         boost::system::errc::no_such_file_or_directory);
 }
 
+TEST_CASE("a bridge may be given by a bridge line, if it says what stands behind") {
+  const std::string line =
+      "obfs4 192.0.2.1:443 cert=AAECAwQFBgcICQoLDA0ODxAREhMgISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw";
+  const std::string section = "[[bridge]]\nline = \"" + line;
+  std::string why;
+  const auto options = parse_client_config(section + " behind=socks5\"\n", "client.toml", why);
+  REQUIRE_MESSAGE(options.has_value(), why);
+  REQUIRE(options->bridges.size() == 1);
+  CHECK(options->bridges[0].foreign);
+  CHECK(has(client_error(section + "\"\n"), "client.toml:2: a Tor bridge speaks nothing but Tor"));
+  CHECK(has(client_error("[[bridge]]\nline = \"obfs4 x\"\n"),
+            "client.toml:2: not a usable bridge line: the address"));
+  CHECK(has(client_error(section + " behind=socks5\"\nlink = \"surang://x\"\n"), "client.toml:3: "));
+  const TemporaryDir dir;
+  ShareLink ours;
+  ours.bridge.hosts = {"192.0.2.1"};
+  ours.transports.emplace_back().name = "https";
+  REQUIRE_MESSAGE(append_bridges(dir.path / "client.toml", {options->bridges[0], ours}, why).has_value(),
+                  why);
+  const auto loaded = load_client_config(dir.path / "client.toml", why);
+  REQUIRE_MESSAGE(loaded.has_value(), why);
+  CHECK((loaded->bridges == std::vector<ShareLink>{options->bridges[0], ours}));
+}
+
 TEST_CASE("several bridges are added at once, and what cannot be written is said") {
   const TemporaryDir dir;
   const auto file = dir.path / "client.toml";
