@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "client/bridges/bridge_pool.hpp"
+#include "client/bridges/usable.hpp"
 #include "client/control/control_server.hpp"
 #include "client/control/status_report.hpp"
 #include "client/inbound/local_listener.hpp"
@@ -91,7 +92,6 @@ class App {
   int open_listeners();
   BridgePoolOptions pool_options();
   void use(const config::ClientOptions& options);
-  bool any_usable(const std::vector<config::ShareLink>& bridges);
   boost::json::object reload();
 
   asio::awaitable<void> live();
@@ -162,16 +162,10 @@ BridgePoolOptions App::pool_options() {
     const auto flight = classify_first_flight({said.begin(), said.end()}, more);
     return flight.replayable && !more;
   };
+  pool.make_raw = [this](const auto& spec, const auto& bridge, std::string& why) {
+    return make_raw_dialer(spec, bridge, tcp_, why);
+  };
   return pool;
-}
-
-// Whether the pool will have a lane for any of them.
-bool App::any_usable(const std::vector<config::ShareLink>& bridges) {
-  std::string ignored;
-  for (const auto& bridge : bridges)
-    for (const auto& spec : bridge.transports)
-      if (make_transport_dialer(spec, bridge.bridge, tcp_, ignored)) return true;
-  return false;
 }
 
 // Takes options over, whole. What needs no new Router is changed in the old one.
@@ -363,9 +357,14 @@ boost::json::object ask_offline(const config::ClientOptions& given, const std::s
   std::error_code ignored;
   const auto file = options.state_dir / "verdicts.sqlite";
   VerdictStore store(std::filesystem::exists(file, ignored) ? file : std::filesystem::path());
-  BridgePool pool(io.get_executor(), [&tcp](const auto& spec, const auto& bridge, std::string& why) {
+  BridgePoolOptions pool_options;
+  pool_options.make_raw = [&tcp](const auto& spec, const auto& bridge, std::string& why) {
+    return make_raw_dialer(spec, bridge, tcp, why);
+  };
+  const auto make = [&tcp](const auto& spec, const auto& bridge, std::string& why) {
     return make_transport_dialer(spec, bridge, tcp, why);
-  });
+  };
+  BridgePool pool(io.get_executor(), make, pool_options);
   pool.set_bridges(options.bridges);
   Router router(io.get_executor(), options, pool.empty() ? nullptr : &pool, store, Router::OwnPort(),
                 pool.empty() ? nullptr : &pool);

@@ -37,14 +37,12 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
         continue;
       }
       std::string why;
-      auto transport = s.make(spec, link.bridge, why);
-      if (!transport) {
+      auto carrier = s.make_carrier(link, spec, why);
+      if (!carrier) {
         auto& problem = problems.emplace_back("bridge ");
         problem.append(name).append(": ").append(spec.name).append(" cannot be used: ").append(why);
         continue;
       }
-      auto carrier =
-          make_tunnel_carrier(s.executor, std::move(*transport), link.bridge.user, s.options.tunnel);
       next.push_back(std::make_shared<Lane>(s.executor, link.bridge, spec, name, std::move(carrier)));
     }
   }
@@ -58,6 +56,22 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
     s.tasks.spawn(State::retire(state_, lane));
   }
   return problems;
+}
+
+// Null, with the reason, when there is none.
+std::unique_ptr<Carrier> BridgePool::State::make_carrier(const config::ShareLink& link,
+                                                         const TransportSpec& spec, std::string& why) const {
+  if (!link.foreign) {
+    auto transport = make(spec, link.bridge, why);
+    if (!transport) return nullptr;
+    return make_tunnel_carrier(executor, std::move(*transport), link.bridge.user, options.tunnel);
+  }
+  if (!options.make_raw) {
+    why = "a bridge line is of no use here";
+    return nullptr;
+  }
+  auto raw = options.make_raw(spec, link.bridge, why);
+  return raw ? make_socks_carrier(std::move(*raw)) : nullptr;
 }
 
 StreamPtr BridgePool::State::movable(Endpoint to, LanePtr lane, StreamPtr stream, bool proven) {
@@ -84,33 +98,41 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
   const auto s = state_;
   if (auto stream = dial_at_once(to)) co_return stream;
   if (s->lanes.empty()) co_return make_error_code(Errc::no_route);
-  s->start_search();
-  // The likeliest lane is spoken to at once, so that the CONNECT and what the browser said first ride in the
-  // first flight of the new session. With other lanes about, both go over to the one that is found.
-  const LanePtr likely = s->in_order().front();
-  const bool only = s->lanes.size() == 1;
-  if (likely->failures == 0) {
-    auto stream =
-        co_await with_timeout(only ? s->options.answer_limit : s->options.stagger, likely->carrier->dial(to));
-    if (stream) co_return s->movable(std::move(to), likely, std::move(*stream), only);
+  if (!s->up() || s->preferred->carrier->shared()) {
+    s->start_search();
+    // The likeliest lane is spoken to at once, so that the CONNECT and what the browser said first ride in
+    // the first flight of the new session. With other lanes about, both go over to the one that is found.
+    const LanePtr likely = s->in_order().front();
+    const bool only = s->lanes.size() == 1;
+    if (likely->carrier->shared() && likely->failures == 0) {
+      auto stream = co_await with_timeout(only ? s->options.answer_limit : s->options.stagger,
+                                          likely->carrier->dial(to));
+      if (stream) co_return s->movable(std::move(to), likely, std::move(*stream), only);
+    }
   }
   auto found = co_await s->another(to);
   if (!found) co_return found.error();
+  if (!found->lane->carrier->shared()) co_return std::move(found->stream);  // connected to the site
   co_return s->movable(std::move(to), std::move(found->lane), std::move(found->stream), true);
 }
 
 asio::awaitable<Result<Carried>> BridgePool::State::another(Endpoint to) {
   const auto self = shared_from_this();
-  if (!up()) {
-    start_search();
-    const auto lane = co_await found(self);
-    if (!lane) co_return lane.error();
+  for (bool again = true;; again = false) {
+    if (!up()) {
+      start_search();
+      const auto lane = co_await found(self);
+      if (!lane) co_return lane.error();
+    }
+    const LanePtr lane = preferred;
+    auto stream = co_await lane->carrier->dial(to);
+    if (stream) {
+      used(lane);
+      co_return Carried(lane, std::move(*stream));
+    }
+    // Without a session, only a dial shows that a lane is dead.
+    if (!again || lane->carrier->shared() || lane->live()) co_return stream.error();
   }
-  const LanePtr lane = preferred;
-  auto stream = co_await lane->carrier->dial(std::move(to));
-  if (!stream) co_return stream.error();
-  used(lane);
-  co_return Carried(lane, std::move(*stream));
 }
 
 bool BridgePool::State::may_repeat(std::span<const std::uint8_t> said) const {

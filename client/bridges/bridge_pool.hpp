@@ -33,6 +33,8 @@ struct BridgePoolOptions {
   std::shared_ptr<LaneStore> memory;  ///< null: as long as the pool lives
   /// Whether what a connection has said so far may be said by a second one. Empty: never.
   std::function<bool(std::span<const std::uint8_t>)> may_repeat;
+  /// What leads to the proxy behind a bridge that is none of ours (`foreign`). Empty: there can be none.
+  std::function<Result<RawDialer>(const TransportSpec&, const BridgeIdentity&, std::string& why)> make_raw;
 };
 
 /// One transport of one bridge, for `surang status`.

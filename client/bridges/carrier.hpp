@@ -1,8 +1,10 @@
 // What carries a lane's connections: a tunnel (tunnel_carrier), whose one session is shared by all of them
-// and can be asked whether it lives. bridge_pool works with nothing else.
+// and can be asked whether it lives, or a SOCKS proxy behind a bridge that is none of ours (socks_carrier),
+// to which each is one of its own. bridge_pool works with nothing else.
 #pragma once
 
 #include "transports/core/dialer.hpp"
+#include "transports/registry.hpp"
 #include "transports/tunnel/tunnel_dialer.hpp"
 
 namespace surang::client {
@@ -10,6 +12,8 @@ namespace surang::client {
 /// As TunnelDialer says of each.
 class Carrier : public Dialer, public tunnel::Control {
  public:
+  /// Its connections share a session and may be given before that has answered.
+  virtual bool shared() const noexcept = 0;
   virtual asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit) = 0;
   virtual tunnel::TunnelStatus status() const = 0;
   virtual std::chrono::steady_clock::time_point heard() const noexcept = 0;
@@ -30,5 +34,10 @@ class Carrier : public Dialer, public tunnel::Control {
 std::unique_ptr<Carrier> make_tunnel_carrier(asio::any_io_executor executor,
                                              std::unique_ptr<TransportDialer> transport, const UserKey& user,
                                              const tunnel::TunnelDialerOptions& options);
+
+/// A SOCKS5 proxy without a password (RFC 1928), to which `connect` leads. It is live from the moment when it
+/// has shown that it speaks SOCKS until it fails to. A refusal of the proxy's shows as Errc::destination_*, a
+/// bridge that does not answer, or no proxy behind it, as Errc::no_route or timed_out.
+std::unique_ptr<Carrier> make_socks_carrier(RawDialer connect);
 
 }  // namespace surang::client

@@ -30,6 +30,7 @@ bool may_ask(Lane& lane, Lane::Clock::time_point now) {
 }  // namespace
 
 void BridgePool::State::used(const LanePtr& lane) {
+  if (!lane->carrier->shared()) return;
   const auto heard = lane->carrier->heard();
   if (heard == Clock::time_point{}) return;
   if (lane->watch.used(Clock::now(), heard, lane->rtt)) watch(lane);
@@ -96,8 +97,10 @@ void BridgePool::State::note_death(Lane& lane) {
   remember(lane, note_relapsed);
 }
 
-// Asks a session not heard of for a while whether it still lives, beside what goes on by it.
+// Asks a session not heard of for a while whether it still lives, beside what goes on by it. Where there is
+// none, the dial itself will tell.
 void BridgePool::State::doubt(const LanePtr& lane) {
+  if (!lane->carrier->shared()) return;
   const auto heard = std::max(lane->heard, lane->carrier->heard());
   if (Clock::now() - heard > options.trust) begin_to_verify(lane);
 }

@@ -63,6 +63,8 @@ struct BridgePool::State : MovableStream::Pool, std::enable_shared_from_this<Bri
   std::vector<LanePtr> in_order() const;
   std::size_t place(const Lane& lane) const;  // in `lanes`; their number when it is none of them
   bool better(const Lane& a, const Lane& b) const { return place(a) < place(b); }
+  std::unique_ptr<Carrier> make_carrier(const config::ShareLink& link, const TransportSpec& spec,
+                                        std::string& why) const;
   StreamPtr movable(Endpoint to, LanePtr lane, StreamPtr stream, bool proven);
 
   // For MovableStream.

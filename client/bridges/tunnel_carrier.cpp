@@ -9,6 +9,7 @@ class TunnelCarrier final : public Carrier {
                 const UserKey& user, const tunnel::TunnelDialerOptions& options)
       : transport_(std::move(transport)), tunnel_(std::move(executor), *transport_, user, options) {}
 
+  bool shared() const noexcept override { return true; }
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override { return tunnel_.dial(std::move(to)); }
   StreamPtr dial_at_once(const Endpoint& to) override { return tunnel_.dial_at_once(to); }
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
