@@ -14,6 +14,8 @@
 #include <sstream>
 
 #include "client/app.hpp"
+#include "client/bridges/usable.hpp"
+#include "client/control/bridge_words.hpp"
 #include "client/control/control_client.hpp"
 #include "client/control/secrets.hpp"
 #include "client/control/status_report.hpp"
@@ -21,8 +23,6 @@
 #include "config/client_config.hpp"
 #include "config/command_line.hpp"
 #include "transports/https/https_dialer.hpp"
-#include "transports/tcp/system_resolver.hpp"
-#include "transports/tcp/tcp_dialer.hpp"
 
 namespace surang::client {
 namespace {
@@ -35,7 +35,7 @@ struct Arguments {
   std::filesystem::path config = config::default_client_config_path();
   bool as_json = false, wire = false;
   std::vector<std::string> links;
-  std::string host, action, pattern, log;
+  std::string host, action, pattern, log, behind;
 };
 
 int complain(int status, const std::string& what) {
@@ -113,20 +113,18 @@ struct UsableLink {
 };
 
 // Says itself what is wrong with a link; nothing then.
-std::optional<UsableLink> usable_link(const std::string& text) {
+std::optional<UsableLink> usable_link(const std::string& text, const std::string& behind) {
   std::string why;
-  const auto link = config::parse_share_link(text, why);
+  const auto link = parse_bridge_text(text, behind, why);
   if (!link) {
     complain(kUsage, why);
     return std::nullopt;
   }
   UsableLink out{*link, link->name.empty() ? link->bridge.hosts.front() : link->name, {}};
-  SystemResolver resolver;
-  TcpDialer tcp(resolver, {});
   std::string unusable;
   for (const auto& spec : link->transports) {
     std::string problem;
-    if (make_transport_dialer(spec, link->bridge, tcp, problem))
+    if (usable(*link, spec, problem))
       out.transports += (out.transports.empty() ? "" : ", ") + spec.name;
     else
       unusable += "\n  " + spec.name + ": " + problem;
@@ -142,8 +140,8 @@ std::optional<UsableLink> usable_link(const std::string& text) {
 // All of the links, or none.
 int add(const Arguments& args) {
   std::vector<UsableLink> links;
-  for (const auto& text : args.links) {
-    auto link = usable_link(text);
+  for (const auto& text : bridge_texts(args.links)) {
+    auto link = usable_link(text, args.behind);
     if (!link) return kUsage;
     const auto same = [&](const UsableLink& other) { return other.same(link->link); };
     if (std::ranges::none_of(links, same)) links.push_back(std::move(*link));
@@ -316,9 +314,11 @@ int run_command_line(int argc, char** argv) {
   };
   const auto json_flag = [&](CLI::App* sub) { sub->add_flag("--json", args.as_json, "for programs"); };
   command(app, "run", "be the proxy, until Ctrl-C", run);
-  command(app, "add", "add bridges by their links", add)
-      ->add_option("LINK", args.links, "surang://...")
+  auto* adding = command(app, "add", "add bridges by their links", add);
+  adding->add_option("LINK", args.links, "surang://..., or a bridge line: obfs4 ADDRESS:PORT cert=...")
       ->required();
+  adding->add_option("--behind", args.behind, "what stands behind the bridges of bridge lines: socks5")
+      ->check(CLI::IsMember({"socks5"}));
   json_flag(command(app, "status", "what runs, which bridges answer, what is blocked here", status));
   auto* why = command(app, "why", "which way a host goes, and why",
                       [](const Arguments& a) { return ask_about(a, "why"); });

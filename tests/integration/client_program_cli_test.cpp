@@ -160,6 +160,27 @@ TEST_CASE("bridges are added once, all or none, also to a running client") {
   CHECK(running.err().find("surang://") == std::string::npos);
 }
 
+TEST_CASE("a bridge line is added with what stands behind it, and refused without") {
+  const Home home;
+  const std::string cert = "cert=AAECAwQFBgcICQoLDA0ODxAREhMgISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw";
+  auto answer = home.ask({"add", "Bridge", "obfs4", "192.0.2.1:443", cert, "iat-mode=0"});
+  CHECK(answer.status == kUsage);
+  CHECK_MESSAGE(answer.has("to Tor Browser, or to a tor"), answer.all());
+  CHECK(answer.out.empty());
+  answer = home.ask({"add", "obfs4", "192.0.2.1:443", cert, "iat-mode=0", "--behind", "socks5"});
+  CHECK(answer.status == kOk);
+  CHECK_MESSAGE(answer.has("Added the bridge 192.0.2.1 (obfs4) to "), answer.all());
+  answer = home.ask({"add", "obfs4 192.0.2.1:443 " + cert + " iat-mode=0 behind=socks5"});
+  CHECK(answer.out == "The bridge 192.0.2.1 is there already.\n");
+  CHECK(bridges_in(home) == 1);
+  answer = home.ask({"add", "obfs4", "192.0.2.1", cert, "--behind", "socks5"});
+  CHECK(answer.status == kUsage);
+  CHECK(answer.has("the address"));
+  answer = home.ask({"add", "obfs4", "192.0.2.1:443", cert, "--behind", "tor"});
+  CHECK(answer.status == kUsage);
+  CHECK_FALSE(answer.has("AAECAwQFBgcI"));
+}
+
 TEST_CASE("no message holds a link") {
   const Home home;
   const auto good = bridge_link("192.0.2.1", "aunt");

@@ -23,13 +23,15 @@ TEST_CASE("status says in words what a person asks") {
   facts.uptime = std::chrono::seconds(5400);
   facts.sessions.open = 3;
   facts.sessions.opened = 120;
-  auto live = lane("home"), failing = lane("work"), idle = lane("spare");
+  auto live = lane("home"), failing = lane("work"), idle = lane("spare"), other = lane("tor");
   live.tunnel.live = true;
   live.tunnel.rtt = std::chrono::microseconds(41600);
   live.tunnel.bytes_down = 12'345'678;
   failing.failures = 2;
   failing.tunnel.last_error = make_error_code(Errc::certificate);
-  facts.lanes = {live, failing, idle};
+  other.failures = 1;
+  other.tunnel.last_error = make_error_code(Errc::protocol);
+  facts.lanes = {live, failing, idle, other};
   facts.convictions.push_back(boost::json::object{{"subject", "x.com"}, {"way", "tunnel"}});
   facts.rules = {{config::RuleAction::never, "ads.example"}};
   const auto json = status_json(facts);
@@ -41,6 +43,7 @@ TEST_CASE("status says in words what a person asks") {
   CHECK(text.find("127.0.0.1:1080 [::1]:1080") != text.npos);
   CHECK(text.find("home by https: connected, answers in 42 ms, 0 in use, 12.3 MB down, 0 B up") != text.npos);
   CHECK(text.find("work by https: does not accept the link") != text.npos);
+  CHECK(text.find("tor by https: answers, but what stands there is not") != text.npos);
   CHECK(text.find("spare by https: not needed yet") != text.npos);
   CHECK(text.find("x.com: goes by tunnel") != text.npos);
   CHECK(json.at("captive_portal") == false);
