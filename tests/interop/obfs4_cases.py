@@ -5,10 +5,11 @@ import os
 import socket
 import time
 
-from cases import case, expect
+from cases import case, curl, expect, loads
 from lab.processes import at_once
 from obfs4_rig import (INTERRUPT, QUICK, TERMINATE, ExtendedBehind, Obfs4Rig, Recorder, SocksRefusal, Transport, both_ways,
                        client, connect, digest_of, receive, server)
+from rig import free_port
 
 # What obfs4proxy itself brings both ways at once in some 4 s: its writes of a segment at most, 5 ms apart in the mean, are
 # what iat-modes 1 and 2 consist of.
@@ -330,3 +331,31 @@ def lyrebird(rig):
     if "lyrebird" not in parts.programs:
         return "not in this suite; it is obfs4proxy's successor with the same obfs4"
     return "in all pairs above"
+
+
+def line_to(server_end):
+    """The bridge line of a server end, without a fingerprint, as the client's configuration has it."""
+    host, port = server_end.address
+    return f"obfs4 {host}:{port} " + server_end.arguments.replace(";", " ")
+
+
+@case("a bridge line: surang by obfs4proxy and by surang pt to microsocks behind")
+def socks_behind(rig):
+    parts = parts_of(rig)
+    socks = free_port()
+    rig.run(["microsocks", "-i", "127.0.0.1", "-p", str(socks)], "microsocks", socks)
+    for program in ("obfs4proxy", "surang"):
+        bridge = parts.own(server(parts.programs[program], parts.state(f"socks-{program}"), socks))
+        port = free_port()
+        client_end = rig.client(f"line-{program}", port, f'line = "{line_to(bridge)} behind=socks5"')
+        try:
+            via = ["--proxy", f"socks5h://127.0.0.1:{port}"]
+            with open(rig.file("object"), "rb") as file:
+                loads(rig, f"https://localhost:{rig.https}/object", *via, body=file.read())
+            loads(rig, f"http://localhost:{rig.http}/", *via, body=b"plain\n")
+            code, _, _ = curl(rig, f"http://localhost:{free_port()}/", *via)
+            expect(code != 0, "a port that refuses was reached")
+            loads(rig, f"https://localhost:{rig.https}/", *via, body=b"localhost\n")
+        finally:
+            client_end.stop()
+    return "3 MiB, TLS and plain HTTP, a refusal"

@@ -39,9 +39,10 @@ class Rig:
         self._nginx()
         self._bridge()
         self._haproxy()
-        self.daemons += [self._client("plain", self.proxy, self.link),
-                         self._client("guarded", self.guarded, self.link, '[auth]\nuser = "me"\npassword = "pass word"\n'),
-                         self._client("front", self.by_front, self.link.replace(f":{self.bridge}", f":{self.front}"))]
+        link = f'link = "{self.link}"'
+        self.daemons += [self.client("plain", self.proxy, link),
+                         self.client("guarded", self.guarded, link, '[auth]\nuser = "me"\npassword = "pass word"\n'),
+                         self.client("front", self.by_front, link.replace(f":{self.bridge}", f":{self.front}"))]
 
     def stop(self):
         for daemon in reversed(self.daemons):
@@ -68,9 +69,9 @@ http {{
     location = /upgrade {{ return 101; }} }}
 {tls(SITE, self.https)}{tls(COVER, self.cover)}}}
 """)
-        self._run(["nginx", "-c", self.file("nginx.conf"), "-e", self.file("error.log")], "nginx", self.https)
+        self.run(["nginx", "-c", self.file("nginx.conf"), "-e", self.file("error.log")], "nginx", self.https)
 
-    def _run(self, words, name, port):
+    def run(self, words, name, port):
         daemon = Daemon(words, self.file(name + ".log"), env={"SSL_CERT_FILE": self.authority.certificate})
         self.daemons.append(daemon)
         for _ in range(500):
@@ -109,16 +110,17 @@ listen front
   bind 127.0.0.1:{self.front}
   server bridge 127.0.0.1:{self.behind} send-proxy-v2
 """)
-        self._run(["haproxy", "-db", "-f", self.file("haproxy.cfg")], "haproxy", self.front)
+        self.run(["haproxy", "-db", "-f", self.file("haproxy.cfg")], "haproxy", self.front)
 
-    def _client(self, name, port, link, extra=""):
+    def client(self, name, port, bridge, extra=""):
+        """`bridge`: what its section of the configuration says."""
         config = self.file(f"client-{name}.toml")
         with open(config, "w") as file:
             file.write(f"""listen = ["127.0.0.1:{port}", "[::1]:{port}"]
 state_dir = "{self.file('state-' + name)}"
 extra_ca_file = "{self.authority.certificate}"
 [[bridge]]
-link = "{link}"
+{bridge}
 [[rule]]
 action = "always-tunnel"
 pattern = "localhost"
