@@ -2,10 +2,10 @@
 
 #include <sodium.h>
 
+#include <boost/intrusive/unordered_set.hpp>
 #include <cstring>
-#include <deque>
 #include <mutex>
-#include <unordered_set>
+#include <vector>
 
 namespace surang::obfs4 {
 namespace {
@@ -28,40 +28,64 @@ class MacHash {
   std::array<std::uint8_t, crypto_shorthash_KEYBYTES> key_{};
 };
 
-struct Seen {
-  Mac mac;
-  std::int64_t at;
+struct Seen : boost::intrusive::unordered_set_base_hook<> {
+  Mac mac{};
+  std::int64_t at = 0;
+};
+
+struct MacOf {
+  using type = Mac;
+  const Mac& operator()(const Seen& seen) const { return seen.mac; }
+};
+
+namespace intrusive = boost::intrusive;
+using Known =
+    intrusive::unordered_set<Seen, intrusive::key_of_value<MacOf>, intrusive::hash<MacHash>,
+                             intrusive::power_2_buckets<true>, intrusive::constant_time_size<false>>;
+
+// All that it will ever need, taken at once: what comes and goes moves no memory.
+struct Table {
+  static constexpr std::size_t kBuckets = 128 * 1024;
+
+  std::vector<Seen> ring = std::vector<Seen>(ReplayFilter::kCapacity);  // by age, from `oldest` on
+  std::size_t oldest = 0, size = 0;
+  std::vector<Known::bucket_type> buckets = std::vector<Known::bucket_type>(kBuckets);
+  Known known{Known::bucket_traits(buckets.data(), buckets.size())};
+
+  void forget_oldest() {
+    known.erase(known.iterator_to(ring[oldest]));
+    oldest = (oldest + 1) % ring.size();
+    --size;
+  }
 };
 
 }  // namespace
 
 struct ReplayFilter::Impl {
   mutable std::mutex mutex;
-  std::unordered_set<Mac, MacHash> known;
-  std::deque<Seen> by_age;
-
-  void forget_oldest() {
-    known.erase(by_age.front().mac);
-    by_age.pop_front();
-  }
+  std::unique_ptr<Table> table;  // from the first hello on: not every server has an obfs4 port
 };
 
 ReplayFilter::ReplayFilter() : impl_(std::make_unique<Impl>()) {}
 ReplayFilter::~ReplayFilter() = default;
 
 bool ReplayFilter::insert(const std::array<std::uint8_t, 16>& mac, std::int64_t unix_seconds) {
-  auto& [mutex, known, by_age] = *impl_;
-  const std::lock_guard lock(mutex);
-  while (!by_age.empty() && unix_seconds - by_age.front().at >= kKeepSeconds) impl_->forget_oldest();
-  if (!known.insert(mac).second) return false;
-  by_age.push_back({mac, unix_seconds});
-  if (by_age.size() > kCapacity) impl_->forget_oldest();
+  const std::lock_guard lock(impl_->mutex);
+  if (!impl_->table) impl_->table = std::make_unique<Table>();
+  auto& t = *impl_->table;
+  while (t.size > 0 && unix_seconds - t.ring[t.oldest].at >= kKeepSeconds) t.forget_oldest();
+  if (t.known.find(mac) != t.known.end()) return false;
+  if (t.size == kCapacity) t.forget_oldest();
+  auto& place = t.ring[(t.oldest + t.size++) % kCapacity];
+  place.mac = mac;
+  place.at = unix_seconds;
+  t.known.insert(place);
   return true;
 }
 
 std::size_t ReplayFilter::size() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->known.size();
+  return impl_->table ? impl_->table->size : 0;
 }
 
 }  // namespace surang::obfs4
