@@ -141,7 +141,7 @@ Result<Obfs4State> load_state(const std::filesystem::path& dir, const Arguments&
     why = "cannot use " + file.string() + ": " + (why.empty() ? state.error().message() : why);
     return state.error();
   }
-  state = with_options(std::move(*state), options, why);
+  state = with_options(*state, options, why);
   if (!state) return state.error();
   const auto write = [&why](const std::filesystem::path& to, const std::string& text) {
     auto written = config::write_private_file(to, text);

@@ -69,7 +69,7 @@ WeightedDistribution::WeightedDistribution(const Seed& seed, unsigned max) {
   GoRand random(seed);
   const auto values = random.permutation(max + 1);
   table_.resize(random.below(std::min(max + 1, kMostValues)) + 1);
-  const auto n = table_.size();
+  const auto n = static_cast<std::uint16_t>(table_.size());
   std::vector<double> scaled(n);  // probability times n
   for (auto& weight : scaled) weight = random.fraction();
   const double sum = std::accumulate(scaled.begin(), scaled.end(), 0.0);

@@ -19,12 +19,12 @@ asio::awaitable<Result<Connection>> dial(Dialer& tcp, std::vector<std::string> h
       settings.server, settings.shape, std::chrono::duration_cast<std::chrono::seconds>(now).count());
   auto raw = co_await dial_carrier(tcp, std::move(hosts), port);
   if (raw.has_error()) co_return raw.error();
-  co_return co_await connect_over(std::move(*raw), std::move(handshake), settings.iat, std::move(user));
+  co_return co_await connect_over(std::move(*raw), std::move(handshake), settings.iat, user);
 }
 
 asio::awaitable<Result<StreamPtr>> dial_raw(Dialer& tcp, std::vector<std::string> hosts, std::uint16_t port,
                                             Settings settings) {
-  auto connection = co_await dial(tcp, std::move(hosts), port, std::move(settings), std::nullopt);
+  auto connection = co_await dial(tcp, std::move(hosts), port, settings, std::nullopt);
   if (connection.has_error()) co_return connection.error();
   co_return StreamPtr(std::move(connection->stream));
 }
@@ -32,7 +32,7 @@ asio::awaitable<Result<StreamPtr>> dial_raw(Dialer& tcp, std::vector<std::string
 class Obfs4Dialer final : public TransportDialer {
  public:
   Obfs4Dialer(std::uint16_t port, const BridgeIdentity& bridge, Settings settings, Dialer& tcp)
-      : port_(port), bridge_(bridge), settings_(std::move(settings)), tcp_(tcp) {}
+      : port_(port), bridge_(bridge), settings_(settings), tcp_(tcp) {}
 
   std::string_view name() const noexcept override { return "obfs4"; }
 
@@ -91,15 +91,14 @@ Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, 
                                                      Dialer& tcp, std::string& why) {
   auto settings = read_settings(spec, bridge, &bridge.user, why);
   if (settings.has_error()) return settings.error();
-  return std::unique_ptr<TransportDialer>(
-      std::make_unique<Obfs4Dialer>(spec.port, bridge, std::move(*settings), tcp));
+  return std::unique_ptr<TransportDialer>(std::make_unique<Obfs4Dialer>(spec.port, bridge, *settings, tcp));
 }
 
 Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentity& bridge, Dialer& tcp,
                                   std::string& why) {
   auto settings = read_settings(spec, bridge, nullptr, why);
   if (settings.has_error()) return settings.error();
-  return RawDialer([&tcp, hosts = bridge.hosts, port = spec.port, s = std::move(*settings)] {
+  return RawDialer([&tcp, hosts = bridge.hosts, port = spec.port, s = *settings] {
     return dial_raw(tcp, hosts, port, s);
   });
 }
