@@ -116,8 +116,8 @@ TEST_CASE("a user removed is cut off obfs4 as well, in mid session and for new o
     const bool cut = co_await ends(*aunts, 10s);
     CHECK(cut);
     // Her proof is nobody's now, which the port answers as it answers every stranger: with nothing.
-    auto opened = co_await with_timeout(3s, late.tunnel->dial(Endpoint("127.0.0.1", echo.port())));
-    CHECK(!opened);
+    const auto refused = co_await late.open(echo.port());
+    CHECK(!refused);
     CHECK(bridge.status().at("open_sessions").as_int64() == 1);
     CHECK(cover.visits == 0);
     const bool goes_on = co_await me.echoes(*mine, "still here");
