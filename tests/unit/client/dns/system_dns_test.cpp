@@ -38,12 +38,9 @@ struct Says {
 
 class Server {
  public:
-  explicit Server(asio::any_io_executor e)
-      : executor_(e),
-        socket_(e, udp::endpoint(asio::ip::make_address("127.0.0.1"), 0)),
-        listener_(
-            e, asio::ip::tcp::endpoint(socket_.local_endpoint().address(), socket_.local_endpoint().port())),
-        tasks_(e) {
+  explicit Server(asio::any_io_executor e) : executor_(e), socket_(e), listener_(e), tasks_(e) {
+    for (int tries = 0; !listen_on_both(tries == 20); ++tries) {
+    }
     tasks_.spawn(serve());
     tasks_.spawn(serve_tcp());
   }
@@ -57,6 +54,19 @@ class Server {
   }
 
  private:
+  // On one port, which is free for UDP and may be taken for TCP: false then, or an exception when it is
+  // `last`.
+  bool listen_on_both(bool last) {
+    socket_ = udp::socket(executor_, udp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const asio::ip::tcp::endpoint at(socket_.local_endpoint().address(), socket_.local_endpoint().port());
+    try {
+      listener_ = asio::ip::tcp::acceptor(executor_, at);
+    } catch (const boost::system::system_error& why) {
+      if (last || why.code() != asio::error::address_in_use) throw;
+      return false;
+    }
+    return true;
+  }
   static std::string name_of(const Bytes& q) {
     std::string name;
     for (std::size_t at = 12; at < q.size() && q[at]; at += q[at] + 1U) {
