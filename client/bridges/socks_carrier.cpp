@@ -1,13 +1,10 @@
-#include <vector>
-
 #include "client/bridges/carrier.hpp"
-#include "client/pt/outer_proxy.hpp"
+#include "client/outer_proxy/outer_proxy_dialer.hpp"
 #include "transports/core/timeout.hpp"
 
 namespace surang::client {
 namespace {
 
-using pt::ProxyNegotiation;
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
@@ -57,27 +54,13 @@ error_code of_destination(error_code why) {
   return Errc::destination_unreachable;
 }
 
-// Says what there is to say, and hears the next part of the answer.
-asio::awaitable<Result<void>> step(Stream& proxy, ProxyNegotiation& negotiation) {
-  const auto output = negotiation.take_output();
-  if (!output.empty()) {
-    const auto sent = co_await proxy.write_all(asio::buffer(output));
-    if (!sent) co_return sent.error();
-  }
-  std::vector<std::uint8_t> part(negotiation.wanted());
-  const auto got = co_await proxy.read_exactly(asio::buffer(part));
-  if (!got) co_return got.error();
-  negotiation.feed(part);
-  co_return Result<void>{};
-}
-
 // Errc::protocol: what answers is no SOCKS proxy. All references are to what the awaiting coroutine holds.
 asio::awaitable<Result<StreamPtr>> greet(const RawDialer& connect, ProxyNegotiation& negotiation,
                                          microseconds& round_trip) {
   auto raw = co_await connect();
   if (raw.has_error()) co_return raw.error();
   const auto begun = Clock::now();
-  const auto answered = co_await step(**raw, negotiation);
+  const auto answered = co_await hear_next(**raw, negotiation);
   // The bridge is there, but not what must stand behind it: Tor hangs up, others want a password.
   if (!answered || negotiation.state() == ProxyNegotiation::State::refused)
     co_return make_error_code(Errc::protocol);
@@ -96,7 +79,7 @@ class SocksCarrier final : public Carrier {
     auto stream = co_await open(negotiation, kGreetLimit);
     if (stream.has_error()) co_return stream.error();
     while (negotiation.state() == ProxyNegotiation::State::talking) {
-      const auto said = co_await with_timeout(kAnswerLimit, step(**stream, negotiation));
+      const auto said = co_await with_timeout(kAnswerLimit, hear_next(**stream, negotiation));
       if (said.has_error() && said.error() == Errc::timed_out)
         co_return make_error_code(Errc::destination_timed_out);
       if (!said) co_return failed(said.error());
@@ -165,7 +148,7 @@ class SocksCarrier final : public Carrier {
   }
 
   const RawDialer connect_;
-  const pt::OuterProxy proxy_{};
+  const OuterProxy proxy_{};
   const std::shared_ptr<Counters> counters_ = std::make_shared<Counters>();
   bool live_ = false;
   microseconds rtt_{};

@@ -6,7 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <optional>
 
-#include "client/pt/outer_proxy_dialer.hpp"
+#include "client/outer_proxy/outer_proxy_dialer.hpp"
 #include "client/pt/pt_environment.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"

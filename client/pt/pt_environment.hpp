@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "client/pt/outer_proxy.hpp"
+#include "client/outer_proxy/outer_proxy.hpp"
 #include "client/pt/pt_arguments.hpp"
 
 namespace surang::client::pt {

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "client/pt/outer_proxy.hpp"
+#include "client/outer_proxy/outer_proxy.hpp"
 
 using namespace surang;
-using namespace surang::client::pt;
+using namespace surang::client;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;

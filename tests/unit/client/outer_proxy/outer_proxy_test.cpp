@@ -1,9 +1,9 @@
-#include "client/pt/outer_proxy.hpp"
+#include "client/outer_proxy/outer_proxy.hpp"
 
 #include <doctest.h>
 
 using namespace surang;
-using namespace surang::client::pt;
+using namespace surang::client;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
 using State = ProxyNegotiation::State;

@@ -1,6 +1,5 @@
-// The proxy through which all connections must be made (TOR_PT_PROXY): SOCKS5 (RFC 1928, RFC 1929), SOCKS4a
-// or HTTP CONNECT (RFC 9110 9.3.6). The client's end of their negotiations, without I/O; outer_proxy_dialer
-// feeds it.
+// A proxy of somebody else's that connections go through: SOCKS5 (RFC 1928, RFC 1929), SOCKS4a or HTTP
+// CONNECT (RFC 9110 9.3.6). The client's end of their negotiations, without I/O; outer_proxy_dialer feeds it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +11,7 @@
 
 #include "transports/core/endpoint.hpp"
 
-namespace surang::client::pt {
+namespace surang::client {
 
 enum class ProxyKind : std::uint8_t { socks5, socks4a, http };
 
@@ -68,4 +67,4 @@ class ProxyNegotiation {
   error_code error_;
 };
 
-}  // namespace surang::client::pt
+}  // namespace surang::client

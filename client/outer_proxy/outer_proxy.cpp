@@ -1,11 +1,11 @@
-#include "client/pt/outer_proxy.hpp"
+#include "client/outer_proxy/outer_proxy.hpp"
 
 #include <sodium.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
-namespace surang::client::pt {
+namespace surang::client {
 namespace {
 
 namespace errc = boost::system::errc;
@@ -233,4 +233,4 @@ void ProxyNegotiation::take_head() {
   refuse(status == "504" ? error_code(Errc::timed_out) : reply_error(5));
 }
 
-}  // namespace surang::client::pt
+}  // namespace surang::client
