@@ -77,7 +77,13 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user) {
+  // The stream has cost the peer a round trip, and can be reset only once: that is no flood.
+  static bool answered(nghttp2_session* h2, std::int32_t id) {
+    if (const H2Stream* stream = stream_of(h2, id)) return stream->established_;
+    return nghttp2_session_get_stream_local_close(h2, id) >= 0;  // done with by us, and known still
+  }
+
+  static int on_begin_frame(nghttp2_session* h2, const nghttp2_frame_hd* head, void* user) {
     using Kind = FloodGuard::Kind;
     H2Session& session = self(user);
     switch (head->type) {
@@ -86,7 +92,7 @@ struct H2Callbacks {
           session.flood(Kind::empty_data);
         break;
       case NGHTTP2_RST_STREAM:
-        session.flood(Kind::reset);
+        if (!answered(h2, head->stream_id)) session.flood(Kind::reset);
         break;
       case NGHTTP2_PING:
         session.flood(head->flags & NGHTTP2_FLAG_ACK ? Kind::useless : Kind::ping);

@@ -64,7 +64,7 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   bool local_ended_ = false;    // END_STREAM asked for
   bool remote_ended_ = false;   // END_STREAM seen
   bool in_nghttp2_ = true;      // nghttp2 still knows the stream
-  bool established_ = false;    // client: 2xx seen
+  bool established_ = false;    // client: an answer has been seen; server: one has been given
 };
 
 }  // namespace surang::tunnel

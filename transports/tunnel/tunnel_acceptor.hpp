@@ -16,7 +16,7 @@ namespace surang::tunnel {
 struct ServeLimits {
   std::uint32_t max_streams = 1024;  ///< concurrent, per session
   std::uint32_t max_header_bytes = 16 * 1024;
-  std::uint32_t max_resets_per_minute = 2000;  ///< RST_STREAM flood (CVE-2023-44487)
+  std::uint32_t max_resets_per_minute = 2000;  ///< of unanswered streams (CVE-2023-44487)
   std::uint32_t max_pings_per_minute = 300;
   std::chrono::seconds idle_session_limit{600};
   std::chrono::seconds stream_idle_limit{3600};

@@ -186,6 +186,39 @@ TEST_CASE("floods are cut and counted") {
   }
 }
 
+TEST_CASE("resets of answered streams are no flood; of the others, and of what is over, they are") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    ServeLimits limits;
+    limits.max_resets_per_minute = 3;
+    const std::size_t kind = static_cast<std::size_t>(FloodGuard::Kind::reset);
+    for (const bool unanswered : {true, false}) {
+      RawClient client(io.get_executor(), limits);
+      co_await client.send(opening());
+      std::uint32_t id = 3;
+      std::string got;  // whole, since what is said once is not repeated in later heads (RFC 7541)
+      for (int i = 0; i < 10; ++i, id += 2) {
+        co_await client.send(connect_request(id, i % 2 ? "stall.test:443" : "refused.test:443"));
+        while (!test::h2::statuses(got).contains(id)) {
+          const auto more = co_await client.some();
+          REQUIRE_FALSE(more.empty());
+          got += more;
+        }
+        co_await client.send(rst(id));
+      }
+      (void)co_await client.all();
+      CHECK_FALSE(client.ended);
+      std::string flood;
+      for (int i = 0; i < 4; ++i, id += 2)
+        flood += unanswered ? connect_request(id, "slow.test:443") + rst(id) : rst(3);
+      co_await client.send(flood);
+      for (int i = 0; i < 1000 && !client.ended; ++i) co_await test::sleep_for(1ms);
+      CHECK(client.ended);
+      CHECK(client.counters.floods[kind] == 1);
+      co_await client.close();
+    }
+  });
+}
+
 TEST_CASE("too many streams and too large headers are refused one by one") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     ServeLimits limits;
