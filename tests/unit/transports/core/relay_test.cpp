@@ -316,7 +316,7 @@ TEST_CASE("a relay cancelled anywhere closes both ends and leaves nothing") {
           Bench bench(io, kind);
           bench.start();
           TaskGroup load(io.get_executor());
-          Hash up, down;
+          Hash up;
           load.spawn(send_noise(*bench.client, SIZE_MAX, 1, up));  // the server does not read: writes wait
           if (delay == 3) CHECK((co_await bench.server->shutdown_write()).has_value());
           co_await test::sleep_for(std::chrono::milliseconds(delay));
