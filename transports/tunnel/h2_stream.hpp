@@ -6,9 +6,9 @@
 #include <functional>
 #include <string_view>
 
+#include "transports/core/receive_queue.hpp"
 #include "transports/core/stream.hpp"
 #include "transports/core/wakeup.hpp"
-#include "transports/tunnel/receive_queue.hpp"
 
 namespace surang::tunnel {
 

@@ -8,7 +8,6 @@
 #include "transports/tunnel/flood_guard.hpp"
 #include "transports/tunnel/proof.hpp"
 #include "transports/tunnel/proxy_status.hpp"
-#include "transports/tunnel/receive_queue.hpp"
 
 using namespace surang;
 using namespace surang::tunnel;
@@ -54,29 +53,6 @@ TEST_CASE("refusals survive the way through Proxy-Status") {
   CHECK(error_of(504, "") == Errc::destination_timed_out);
   CHECK(error_of(403, "") == Errc::destination_denied);
   CHECK(error_of(407, "") == Errc::proof_refused);
-}
-
-TEST_CASE("a receive queue gives back what it was given, in any pieces") {
-  ReceiveQueue queue;
-  std::vector<std::uint8_t> sent, got;
-  std::uint32_t seed = 1;
-  const auto draw = [&](std::uint32_t below) { return (seed = seed * 1664525 + 1013904223) / 65536 % below; };
-  for (int round = 0; round < 2000; ++round) {
-    std::vector<std::uint8_t> piece(draw(round % 7 == 0 ? 60000 : 40));
-    for (auto& byte : piece) byte = static_cast<std::uint8_t>(draw(256));
-    queue.append(piece);
-    sent.insert(sent.end(), piece.begin(), piece.end());
-    std::vector<std::uint8_t> into(draw(30000));
-    const auto n = queue.read(into);
-    CHECK(n <= into.size());
-    got.insert(got.end(), into.begin(), into.begin() + static_cast<std::ptrdiff_t>(n));
-    REQUIRE(queue.size() == sent.size() - got.size());
-  }
-  std::vector<std::uint8_t> rest(queue.size() + 10);
-  rest.resize(queue.read(rest));
-  got.insert(got.end(), rest.begin(), rest.end());
-  CHECK(queue.empty());
-  CHECK(got == sent);
 }
 
 TEST_CASE("floods are counted by the minute and by kind") {

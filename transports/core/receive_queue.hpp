@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <span>
 
-namespace surang::tunnel {
+namespace surang {
 
 class ReceiveQueue {
  public:
@@ -32,4 +32,4 @@ class ReceiveQueue {
   std::size_t size_ = 0;
 };
 
-}  // namespace surang::tunnel
+}  // namespace surang

@@ -1,4 +1,4 @@
-#include "transports/tunnel/receive_queue.hpp"
+#include "transports/core/receive_queue.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "transports/core/block_pool.hpp"
 
-namespace surang::tunnel {
+namespace surang {
 namespace {
 
 using Large = BlockPool<16 * 1024, 256>;
@@ -78,4 +78,4 @@ void ReceiveQueue::clear() noexcept {
   size_ = 0;
 }
 
-}  // namespace surang::tunnel
+}  // namespace surang
