@@ -9,12 +9,15 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "transports/core/masked_id.hpp"
+
 namespace surang::tls {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 using View = std::span<const std::uint8_t>;
 
+constexpr std::string_view kNamePurpose = "ticket name";
 constexpr std::size_t kNameSize = 16, kIvSize = 16, kMacSize = 32, kBlock = 16;
 constexpr std::int64_t kLifetime = 7200;
 constexpr std::size_t kLongestAge = 7;  // of age_add as DER writes it
@@ -140,21 +143,6 @@ bool read_session(View der, OpenedTicket& out) {
   return out.time >= 0;
 }
 
-// One block under the key that names tickets of this bridge.
-std::array<std::uint8_t, 16> name_block(const std::array<std::uint8_t, 32>& bridge_key, View block,
-                                        bool encrypt) {
-  std::array<std::uint8_t, 16> key{}, out{};
-  derive_key(bridge_key, "ticket name", key);
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> aes(EVP_CIPHER_CTX_new(),
-                                                                            EVP_CIPHER_CTX_free);
-  int n = 0;
-  if (!aes || EVP_CipherInit_ex(aes.get(), EVP_aes_128_ecb(), nullptr, key.data(), nullptr, encrypt) != 1 ||
-      EVP_CIPHER_CTX_set_padding(aes.get(), 0) != 1 ||
-      EVP_CipherUpdate(aes.get(), out.data(), &n, block.data(), 16) != 1)
-    throw std::runtime_error("AES-128 failed");
-  return out;
-}
-
 // AES-256-CBC with the usual padding; empty when it does not decrypt.
 Bytes cbc(const std::array<std::uint8_t, 32>& key, View iv, View in, bool encrypt) {
   const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> aes(EVP_CIPHER_CTX_new(),
@@ -207,10 +195,7 @@ SessionSeed draw_session_seed(std::int64_t now) {
 MintedSession mint_session(const UserKey& user, const std::array<std::uint8_t, 32>& bridge_key,
                            const SessionSeed& seed) {
   const TicketKeys keys(user);
-  std::array<std::uint8_t, 16> name{};
-  std::copy(user.id.bytes.begin(), user.id.bytes.end(), name.begin());
-  std::copy(seed.name_salt.begin(), seed.name_salt.end(), name.begin() + 8);
-  const auto key_name = name_block(bridge_key, name, true);
+  const auto key_name = mask_id(user.id, seed.name_salt, bridge_key, kNamePurpose);
 
   const auto plain = session_der(seed, nullptr, Bytes(filler_size(bridge_key, seed.age_add)));
   const auto sealed = cbc(keys.encryption, seed.iv, plain, true);
@@ -234,10 +219,7 @@ std::optional<OpenedTicket> open_ticket(View identity, const std::array<std::uin
   if (sealed.size() % kBlock != 0) return {};
   OpenedTicket out;
   std::copy_n(identity.begin(), kNameSize, out.key_name.begin());
-  const auto name = name_block(bridge_key, out.key_name, false);
-  UserId id;
-  std::copy_n(name.begin(), id.bytes.size(), id.bytes.begin());
-  const auto user = users.find(id);
+  const auto user = users.find(unmask_id(out.key_name, bridge_key, kNamePurpose));
   if (!user) return {};
   out.user = *user;
 
