@@ -3,43 +3,15 @@
 
 #include <openssl/sha.h>
 
-#include <array>
-#include <cstdint>
-#include <numeric>
-#include <span>
-#include <stdexcept>
-#include <string>
-#include <string_view>
-
+#include "tests/support/hex.hpp"
 #include "transports/obfs4/elligator2.hpp"
 #include "transports/obfs4/identity.hpp"
 
 namespace surang::obfs4::vectors {
 
-template <std::size_t N>
-std::array<std::uint8_t, N> counting(std::uint8_t from) {
-  std::array<std::uint8_t, N> out{};
-  std::iota(out.begin(), out.end(), from);
-  return out;
-}
-
-inline std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  for (const auto b : bytes) {
-    out += "0123456789abcdef"[b >> 4];
-    out += "0123456789abcdef"[b & 15];
-  }
-  return out;
-}
-
-template <std::size_t N = 32>
-std::array<std::uint8_t, N> from_hex(std::string_view text) {
-  if (text.size() != 2 * N) throw std::invalid_argument("wrong length of hex");
-  std::array<std::uint8_t, N> out{};
-  for (std::size_t i = 0; i < N; ++i)
-    out[i] = static_cast<std::uint8_t>(std::stoi(std::string(text.substr(2 * i, 2)), nullptr, 16));
-  return out;
-}
+using test::counting;
+using test::from_hex;
+using test::hex;
 
 /// The key pair of the draw `from`, `from` + 1, ... Throws when it has none.
 inline Keypair drawn_from(std::uint8_t from) {

@@ -5,32 +5,18 @@
 
 #include <algorithm>
 #include <ctime>
-#include <numeric>
 #include <set>
 #include <string>
 
+#include "tests/support/hex.hpp"
 #include "transports/https/hello_profile.hpp"
 
 using namespace surang;
 using namespace surang::tls;
+using test::counting;
+using test::hex;
 
 namespace {
-
-template <std::size_t N>
-std::array<std::uint8_t, N> counting(std::uint8_t from) {
-  std::array<std::uint8_t, N> out{};
-  std::iota(out.begin(), out.end(), from);
-  return out;
-}
-
-std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string out;
-  for (const auto b : bytes) {
-    out += "0123456789abcdef"[b >> 4];
-    out += "0123456789abcdef"[b & 15];
-  }
-  return out;
-}
 
 // The inputs of the vectors in PROTOCOL.md.
 UserKey vector_user() {
