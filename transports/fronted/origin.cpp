@@ -1,0 +1,270 @@
+#include "transports/fronted/origin.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "transports/core/buffer.hpp"
+#include "transports/core/timeout.hpp"
+
+namespace surang::fronted {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Kind = Note::Kind;
+
+constexpr std::size_t kMostNames = 200000;  // in one period
+constexpr std::uint32_t kMostPadding = 400;
+
+// No edge may keep an answer, or hold back the part of one.
+const Fields& fields() {
+  static const Fields all{{"Content-Type", "application/octet-stream"},
+                          {"Cache-Control", "no-store"},
+                          {"X-Accel-Buffering", "no"}};
+  return all;
+}
+
+const Fields& page_fields() {
+  static const Fields all{{"Content-Type", "text/html"}};
+  return all;
+}
+
+std::int64_t unix_now() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+asio::awaitable<void> tell(Exchange& exchange, int status, std::string_view body) {
+  const auto begun = co_await exchange.answer(status, status == 404 ? page_fields() : fields(), body.size());
+  if (!begun) co_return;
+  const auto said = co_await exchange.write_body(asio::buffer(body));
+  if (said) (void)co_await exchange.finish();
+}
+
+// Whatever the reason is.
+asio::awaitable<void> nothing_here(Exchange& exchange) {
+  constexpr std::string_view kPage =
+      "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+      "<center><h1>404 Not Found</h1></center>\r\n</body>\r\n</html>\r\n";
+  co_await tell(exchange, 404, kPage);
+}
+
+}  // namespace
+
+struct Origin::Entry {
+  Entry(asio::any_io_executor executor, const SessionLimits& limits, const UserId& whose,
+        const SessionName& called)
+      : session(std::make_shared<Session>(executor, limits)), user(whose), name(called), alarm(executor) {}
+  const std::shared_ptr<Session> session;
+  const UserId user;
+  const SessionName name;
+  Alarm alarm;  // no request has come for long
+  std::size_t exchanges = 0;
+  std::function<void()> end_answer;  // the one that carries the stream down now
+  std::uint64_t answers = 0;         // its number
+  bool forgotten = false;
+};
+
+Origin::Origin(asio::any_io_executor executor, const std::array<std::uint8_t, 32>& bridge_key,
+               const UserDirectory& users, OriginLimits limits, OriginCounters& counters, Begin begin)
+    : executor_(std::move(executor)),
+      bridge_key_(bridge_key),
+      users_(users),
+      limits_(limits),
+      counters_(counters),
+      begin_(std::move(begin)),
+      tasks_(executor_) {}
+
+Origin::~Origin() {
+  for (auto& [name, entry] : sessions_) {
+    entry->alarm.cancel();
+    entry->session->fail(make_error_code(Errc::closed));
+  }
+}
+
+std::optional<Origin::Asked> Origin::read(const RequestHead& head) const {
+  const bool get = head.method == "GET";
+  if (!get && head.method != "POST") return std::nullopt;
+  const auto path = parse_request_path(head.target);
+  if (!path) return std::nullopt;
+  const auto user = users_.find(user_of(path->session, bridge_key_));
+  if (!user) return std::nullopt;
+  const UserNames names(*user);
+  if (path->place != names.place) return std::nullopt;
+  const auto note = open_note(names.note_key, path->session, path->note);
+  if (!note || note->kind == Kind::received || (note->kind == Kind::down) != get) return std::nullopt;
+  return Asked{*user, names.note_key, path->session, *note};
+}
+
+Origin::EntryPtr Origin::find_or_begin(const Asked& asked) {
+  const auto found = sessions_.find(asked.name);
+  if (found == sessions_.end()) return begin(asked);
+  if (found->second->exchanges < limits_.exchanges_per_session) return found->second;
+  ++counters_.limited;
+  return nullptr;
+}
+
+Origin::EntryPtr Origin::begin(const Asked& asked) {
+  const auto& note = asked.note;
+  const auto late = std::abs(unix_now() - note.time) > limits_.clock_error.count();
+  const bool known = used_up_[0].contains(asked.name) || used_up_[1].contains(asked.name);
+  if (note.kind == Kind::abandon || note.up != 0 || note.down != 0 || late || known) {
+    ++counters_.lost;
+    return nullptr;
+  }
+  auto& of_user = of_user_[asked.user.id];
+  if (sessions_.size() >= limits_.sessions || of_user >= limits_.sessions_per_user) {
+    ++counters_.limited;
+    if (of_user == 0) of_user_.erase(asked.user.id);
+    return nullptr;
+  }
+  ++of_user;
+  ++counters_.sessions;
+  auto entry = std::make_shared<Entry>(executor_, limits_.session, asked.user.id, asked.name);
+  sessions_.emplace(asked.name, entry);
+  tasks_.spawn(run(entry, make_stream(entry->session), asked.user));
+  return entry;
+}
+
+asio::awaitable<void> Origin::run(EntryPtr entry, StreamPtr stream, UserKey user) {
+  co_await begin_(std::move(stream), user, entry->name);
+  // What was said last may not have been fetched yet: then a request, or the lack of one, ends it.
+  if (entry->exchanges == 0) let_rest(entry);
+}
+
+// After a request: is there anything left to wait for?
+void Origin::let_rest(const EntryPtr& entry) {
+  if (entry->forgotten) return;
+  const auto& session = *entry->session;
+  const bool all_said = session.output_end() && session.acknowledged() == *session.output_end();
+  if (session.failure() || (session.left() && all_said)) return forget(entry);
+  entry->alarm.set(limits_.abandoned, [this, weak = std::weak_ptr(entry)] {
+    const auto silent = weak.lock();
+    silent->session->fail(make_error_code(Errc::timed_out));
+    forget(silent);
+  });
+}
+
+void Origin::forget(const EntryPtr& entry) {
+  if (std::exchange(entry->forgotten, true)) return;
+  entry->alarm.cancel();
+  sessions_.erase(entry->name);
+  if (const auto count = of_user_.find(entry->user); count != of_user_.end() && --count->second == 0)
+    of_user_.erase(count);
+  if (Clock::now() - period_ >= 2 * limits_.clock_error || used_up_[0].size() >= kMostNames) {
+    period_ = Clock::now();
+    used_up_[1] = std::exchange(used_up_[0], {});
+  }
+  used_up_[0].insert(entry->name);
+}
+
+asio::awaitable<void> Origin::serve(Exchange& exchange) {
+  auto asked = read(exchange.head());
+  if (!asked) ++counters_.strangers;
+  auto entry = asked ? find_or_begin(*asked) : nullptr;
+  if (!entry) co_return co_await nothing_here(exchange);
+  struct Leave {
+    Origin& origin;
+    EntryPtr entry;
+    ~Leave() {
+      if (--entry->exchanges == 0) origin.let_rest(entry);
+    }
+  };
+  ++entry->exchanges;
+  entry->alarm.cancel();
+  const Leave leave{*this, entry};
+  co_await carry(exchange, std::move(*asked), entry);
+}
+
+asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr entry) {
+  auto& session = *entry->session;
+  const auto& note = asked.note;
+  if (session.failure() || !session.acknowledge(note.down)) co_return co_await nothing_here(exchange);
+  const bool gives = note.kind == Kind::down || note.kind == Kind::both;
+  const bool ended = session.output_end() == note.down;
+  if (gives && note.down < session.acknowledged()) co_return co_await nothing_here(exchange);
+  if (note.kind == Kind::abandon) session.fail(make_error_code(Errc::closed));
+  // An edge may have dropped the answer before without a word to us.
+  if (gives) {
+    if (const auto end_answer = std::exchange(entry->end_answer, {})) end_answer();
+    if (note.kind == Kind::down && ended) co_return co_await tell(exchange, 204, {});
+  }
+  bool whole = note.kind == Kind::abandon;
+  TaskGroup both(executor_);
+  Alarm limit(executor_);
+  limit.set(2 * limits_.answer_age, [&both] { both.cancel(); });
+  if (note.kind != Kind::down && note.kind != Kind::abandon) both.spawn(take(exchange, asked, entry, whole));
+  if (gives)
+    both.spawn([&](TaskGroup::Task task) {
+      entry->end_answer = [task] { task.cancel(); };
+      return give(exchange, note.down, entry, ++entry->answers);
+    });
+  co_await both.join();
+  if (gives || !whole) co_return;
+  Note answer;
+  answer.kind = Kind::received;
+  answer.time = unix_now();
+  answer.up = session.received();
+  const auto sealed = seal_note(asked.note_key, asked.name, answer, randombytes_uniform(kMostPadding));
+  const std::string_view body(reinterpret_cast<const char*>(sealed.data()), sealed.size());
+  co_await tell(exchange, 200, body);
+}
+
+// The body is what was written from note.up on; `whole` once all of it has been taken.
+asio::awaitable<void> Origin::take(Exchange& exchange, Asked asked, EntryPtr entry, bool& whole) {
+  auto& session = *entry->session;
+  auto at = asked.note.up;
+  ScratchBuffer block;
+  for (;;) {
+    const auto n = co_await exchange.read_body(block.all());
+    if (!n) co_return;  // cut: what is missing will be said again
+    if (*n == 0) break;
+    const auto taken = co_await session.deliver(at, {block.data(), *n});
+    if (!taken) co_return session.fail(taken.error());
+    at += *n;
+  }
+  if (asked.note.kind == Kind::up_last) {
+    const auto ended = session.deliver_end(at);
+    if (!ended) co_return session.fail(ended.error());
+  }
+  whole = true;
+}
+
+// The answer's body is what the stream writes from `from` on, as it comes.
+asio::awaitable<void> Origin::give(Exchange& exchange, std::uint64_t from, EntryPtr entry,
+                                   std::uint64_t number) {
+  struct Done {
+    Entry& entry;
+    std::uint64_t number;
+    ~Done() {
+      if (entry.answers == number) entry.end_answer = {};
+    }
+  };
+  const Done done{*entry, number};
+  auto& session = *entry->session;
+  const auto begun = co_await exchange.answer(200, fields(), std::nullopt);
+  if (!begun) co_return;
+  const auto until = Clock::now() + limits_.answer_age;
+  const auto last = from + limits_.answer_bytes;
+  while (from < last && session.output_end() != from) {
+    if (session.written() <= from) {
+      const auto more = co_await with_timeout(until - Clock::now(), session.wait_output(from));
+      if (more.has_error() && more.error() == Errc::timed_out) break;
+      if (!more) co_return;
+      continue;
+    }
+    if (Clock::now() >= until) break;
+    ScratchBuffer block;
+    const std::span room(
+        block.data(), static_cast<std::size_t>(std::min<std::uint64_t>(ScratchBuffer::kSize, last - from)));
+    const auto n = session.copy_output(from, room);
+    if (!n) co_return;  // acknowledged: somebody else has brought it there
+    const auto said = co_await exchange.write_body(asio::buffer(block.data(), *n));
+    if (!said) co_return;
+    from += *n;
+  }
+  (void)co_await exchange.finish();
+}
+
+}  // namespace surang::fronted

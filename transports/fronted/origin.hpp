@@ -1,0 +1,85 @@
+// The bridge's end of fronted: requests that edges hand on become sessions of users; to everybody else this
+// is a web server that has nothing at that path (PROTOCOL.md, fronted, Bridge). Used from one executor.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+
+#include "transports/core/alarm.hpp"
+#include "transports/core/task_group.hpp"
+#include "transports/fronted/exchange.hpp"
+#include "transports/fronted/request_path.hpp"
+#include "transports/fronted/session.hpp"
+
+namespace surang::fronted {
+
+struct OriginLimits {
+  SessionLimits session;
+  std::size_t sessions = 4096, sessions_per_user = 64, exchanges_per_session = 32;
+  std::chrono::seconds clock_error{600};  ///< between a client that begins a session, and us
+  std::chrono::seconds abandoned{60};     ///< a session without any request
+  std::chrono::seconds answer_age{240};   ///< edges end what is older
+  std::uint64_t answer_bytes = 64 << 20;  ///< and what is larger: 100 MB where it is least
+};
+
+struct OriginCounters {
+  std::atomic<std::uint64_t> sessions{0};   ///< begun, of all time
+  std::atomic<std::uint64_t> strangers{0};  ///< requests that are none of a user's
+  std::atomic<std::uint64_t> lost{0};       ///< for a session that is not here, or no more
+  std::atomic<std::uint64_t> limited{0};    ///< over a limit
+};
+
+class Origin {
+ public:
+  /// A session has begun: its stream, whom it is named after, and its name. What it returns runs as a task of
+  /// the origin's until the session has ended.
+  using Begin = std::function<asio::awaitable<void>(StreamPtr, UserKey, SessionName)>;
+
+  /// `users` and `counters` must outlive it.
+  Origin(asio::any_io_executor executor, const std::array<std::uint8_t, 32>& bridge_key,
+         const UserDirectory& users, OriginLimits limits, OriginCounters& counters, Begin begin);
+  ~Origin();  ///< breaks all sessions; nothing may be served then
+
+  /// Deals with one request to its end.
+  asio::awaitable<void> serve(Exchange& exchange);
+
+  std::size_t sessions() const noexcept { return sessions_.size(); }
+
+ private:
+  struct Entry;
+  using EntryPtr = std::shared_ptr<Entry>;
+  struct Asked {
+    UserKey user;
+    NoteKey note_key;
+    SessionName name;
+    Note note;
+  };
+
+  std::optional<Asked> read(const RequestHead& head) const;
+  EntryPtr find_or_begin(const Asked& asked);
+  EntryPtr begin(const Asked& asked);
+  asio::awaitable<void> run(EntryPtr entry, StreamPtr stream, UserKey user);
+  asio::awaitable<void> carry(Exchange& exchange, Asked asked, EntryPtr entry);
+  asio::awaitable<void> take(Exchange& exchange, Asked asked, EntryPtr entry, bool& whole);
+  asio::awaitable<void> give(Exchange& exchange, std::uint64_t from, EntryPtr entry, std::uint64_t number);
+  void let_rest(const EntryPtr& entry);
+  void forget(const EntryPtr& entry);
+
+  asio::any_io_executor executor_;
+  const std::array<std::uint8_t, 32> bridge_key_;
+  const UserDirectory& users_;
+  const OriginLimits limits_;
+  OriginCounters& counters_;
+  const Begin begin_;
+  std::map<SessionName, EntryPtr> sessions_;
+  std::map<UserId, std::size_t> of_user_;
+  // Names that are over, since what began them may be said again: those of this period and of the last.
+  std::array<std::set<SessionName>, 2> used_up_;
+  std::chrono::steady_clock::time_point period_{};
+  TaskGroup tasks_;
+};
+
+}  // namespace surang::fronted
