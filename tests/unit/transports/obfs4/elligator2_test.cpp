@@ -143,7 +143,8 @@ TEST_CASE("multiples of the base point are libsodium's, with the low-order point
 
 TEST_CASE("keys agree with each other and with ordinary X25519 keys, whatever their low-order parts") {
   std::set<int> parts;
-  for (int i = 0; i < 500; ++i) {
+  // All pairs of parts come up in 500 draws nearly always.
+  for (int i = 0; i < 500 || (parts.size() < 64 && i < 5000); ++i) {
     const auto a = make_keypair(), b = make_keypair();
     parts.insert((a.secret[0] & 7) * 8 + (b.secret[0] & 7));
     REQUIRE(hex(public_key_of(a.representative)) == hex(a.public_key));
