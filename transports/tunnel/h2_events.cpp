@@ -35,6 +35,8 @@ void H2Session::received_header(std::string_view name, std::string_view value, b
       std::from_chars(value.data(), value.data() + value.size(), header_.status);
     else if (name == "proxy-status")
       header_.proxy_status = value;
+    else if (options_.plain_answers && name == "content-type")
+      header_.octets = value.starts_with("application/octet-stream");
     return;
   }
   if (name == ":method")
@@ -49,6 +51,8 @@ void H2Session::received_header(std::string_view name, std::string_view value, b
     fields.protocol = value;
   else if (name == "proxy-authorization")
     fields.proxy_authorization = value;
+  else if (name == "x-forwarded-for")
+    fields.forwarded_for = value;
 }
 
 void H2Session::received_frame(const nghttp2_frame& frame) {
@@ -83,7 +87,10 @@ void H2Session::received_frame(const nghttp2_frame& frame) {
       header_.status >= 200) {
     stream->established_ = true;
     stream->status_ = header_.status;
-    if (header_.status >= 300) {
+    if (options_.plain_answers) {
+      stream->octets_ = header_.octets;
+      stream->readable_.notify();
+    } else if (header_.status >= 300) {
       stream->fail(error_of(header_.status, header_.proxy_status));
       reset(*stream);
       return;

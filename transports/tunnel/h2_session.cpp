@@ -267,7 +267,7 @@ void H2Session::finish(error_code why) noexcept {
 std::unique_ptr<H2Stream> H2Session::request(std::span<const nghttp2_nv> fields, bool with_body) {
   std::unique_ptr<H2Stream> stream(new H2Stream(*this, 0, executor_, options_.stream_window));
   streams_.push_back(*stream);
-  std::array<nghttp2_nv, 5> all;
+  std::array<nghttp2_nv, 16> all;
   auto count = static_cast<std::size_t>(std::copy(fields.begin(), fields.end(), all.begin()) - all.begin());
   if (!introduced_ && !options_.proof.empty())
     all[count++] = secret_field("proxy-authorization", options_.proof);
@@ -303,6 +303,13 @@ std::unique_ptr<H2Stream> H2Session::get(const std::string& authority, std::stri
   return stream;
 }
 
+std::unique_ptr<H2Stream> H2Session::ask(const H2Head& head, bool with_body) {
+  std::vector<nghttp2_nv> fields{field(":method", head.method), field(":scheme", "https"),
+                                 field(":authority", head.authority), secret_field(":path", head.path)};
+  for (const auto& [name, value] : head.fields) fields.push_back(field(name, value));
+  return request(fields, with_body);
+}
+
 void H2Session::introduce() {
   if (introduced_ || finished_) return;
   const nghttp2_nv fields[] = {secret_field(":method", "OPTIONS"), secret_field(":scheme", "https"),
@@ -328,6 +335,16 @@ void H2Session::refuse(H2Stream& stream, int status, std::string_view proxy_stat
   const std::string code = std::to_string(status);
   const nghttp2_nv fields[] = {field(":status", code), field("proxy-status", proxy_status)};
   nghttp2_submit_response(h2_, stream.id_, fields, proxy_status.empty() ? 1 : 2, nullptr);
+  kick();
+}
+
+void H2Session::respond(H2Stream& stream, int status, std::span<const H2Field> fields, bool with_body) {
+  if (finished_) return;
+  const std::string code = std::to_string(status);
+  std::vector<nghttp2_nv> all{field(":status", code)};
+  for (const auto& [name, value] : fields) all.push_back(field(name, value));
+  const auto provider = h2_data_provider();
+  nghttp2_submit_response(h2_, stream.id_, all.data(), all.size(), with_body ? &provider : nullptr);
   kick();
 }
 

@@ -29,10 +29,20 @@ namespace surang::tunnel {
 /// The fields of a request that an acceptor looks at.
 struct H2Request {
   std::string method, scheme, authority, path, protocol, proxy_authorization;
+  std::string forwarded_for;  ///< X-Forwarded-For, as it came
+};
+
+using H2Field = std::pair<std::string_view, std::string_view>;
+
+/// A request that is neither CONNECT nor of the tunnel's own.
+struct H2Head {
+  std::string_view method, authority, path;
+  std::span<const H2Field> fields;  ///< besides
 };
 
 struct H2Options {
   bool server = false;
+  bool plain_answers = false;  ///< client: every status is an answer, to be looked at with H2Stream::answer
   std::uint32_t stream_window = 1 << 20, max_stream_window = 16 << 20;
   std::uint32_t session_window = 4 << 20, max_session_window = 64 << 20;
   std::uint32_t max_frame = 64 * 1024;
@@ -83,6 +93,8 @@ class H2Session {
   std::unique_ptr<H2Stream> connect(const std::string& authority);
   /// Client: a GET of `path`, of which only the answer's body is read.
   std::unique_ptr<H2Stream> get(const std::string& authority, std::string_view path);
+  /// Client: any request. Its body is what is written, the answer's what is read.
+  std::unique_ptr<H2Stream> ask(const H2Head& head, bool with_body);
   /// Client: a request without effect that carries the proof, unless one is under way already.
   void introduce();
   /// Round trip of a PING; an error when the session ends first.
@@ -110,6 +122,7 @@ class H2Session {
     int status = 0;
     std::size_t bytes = 0;
     std::string proxy_status;
+    bool octets = false;  // client: the answer's type
     H2Request request;
   };
   struct Lingering {
@@ -145,6 +158,7 @@ class H2Session {
   void detach(H2Stream& stream, bool abort) noexcept;
   void accept(H2Stream& stream, std::string_view content_type);
   void refuse(H2Stream& stream, int status, std::string_view proxy_status);
+  void respond(H2Stream& stream, int status, std::span<const H2Field> fields, bool with_body);
 
   // For the callbacks.
   void received(H2Stream* stream, std::int32_t id, std::span<const std::uint8_t> bytes);

@@ -91,6 +91,13 @@ void H2Stream::accept(std::string_view content_type) {
   session_->accept(*this, content_type);
 }
 
+void H2Stream::respond(int status, std::span<const H2Field> fields, bool with_body) {
+  if (closed_ || !session_ || !in_nghttp2_) return;
+  established_ = true;
+  local_ended_ = !with_body;
+  session_->respond(*this, status, fields, with_body);
+}
+
 void H2Stream::refuse(int status, std::string_view proxy_status) {
   if (closed_) return;
   if (session_ && in_nghttp2_) {
@@ -110,6 +117,13 @@ asio::awaitable<Result<void>> H2Stream::wait_broken() {
   }
   if (error_) co_return error_;
   co_return Result<void>{};
+}
+
+asio::awaitable<Result<H2Answer>> H2Stream::answer() {
+  while (!closed_ && !established_ && !error_) co_await readable_.wait(executor_);
+  if (closed_) co_return make_error_code(Errc::closed);
+  if (!established_) co_return error_;
+  co_return H2Answer{status_, octets_};
 }
 
 void H2Stream::when_broken(std::function<void()> tell) {

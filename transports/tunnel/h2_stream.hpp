@@ -4,7 +4,9 @@
 #include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "transports/core/receive_queue.hpp"
 #include "transports/core/stream.hpp"
@@ -13,6 +15,11 @@
 namespace surang::tunnel {
 
 class H2Session;
+
+struct H2Answer {
+  int status = 0;
+  bool octets = false;  ///< its body is of application/octet-stream (RFC 2046 4.5.1)
+};
 
 class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> {
  public:
@@ -32,11 +39,17 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   /// Server: answers with 200, and `content_type` (RFC 9110 8.3) unless it is empty; before that nothing may
   /// be written.
   void accept(std::string_view content_type = {});
+  /// Server: answers with any status; `fields` have lower-case names (RFC 9113 8.2.1). Without a body it is
+  /// whole then.
+  void respond(int status, std::span<const std::pair<std::string_view, std::string_view>> fields,
+               bool with_body);
   /// Server: answers with an error status and `proxy_status` (when not empty), and closes.
   void refuse(int status, std::string_view proxy_status);
 
   /// Client: the status that came; 0 before that.
   int status() const noexcept { return status_; }
+  /// Client, where all answers are plain (H2Options::plain_answers): waits for the head of this one.
+  asio::awaitable<Result<H2Answer>> answer();
 
  private:
   friend class H2Session;
@@ -60,6 +73,7 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   std::uint32_t round_ = 0;     // the round trip that consumed_ belongs to
   std::uint32_t consumed_ = 0;  // bytes read in it
   int status_ = 0;              // client: of the answer
+  bool octets_ = false;         // client: its type
   bool closed_ = false;         // by us, both ways
   bool local_ended_ = false;    // END_STREAM asked for
   bool remote_ended_ = false;   // END_STREAM seen
