@@ -81,18 +81,15 @@ asio::awaitable<void> EdgeCarrier::run() {
   tasks_.spawn(bring_up());
   co_await session_->wait_left();
   // What was said last may still be on its way.
-  const bool ended = !session_->failure() && session_->output_end();
-  if (ended) {
-    const auto until = Clock::now() + kFarewell;
-    while (session_->acknowledged() < *session_->output_end() && Clock::now() < until && !over()) {
-      asio::steady_timer timer(executor_, 20ms);
-      co_await timer.async_wait(asio::use_awaitable);
-    }
+  const auto until = Clock::now() + kFarewell;
+  while (!over() && session_->acknowledged() < *session_->output_end() && Clock::now() < until) {
+    asio::steady_timer timer(executor_, 20ms);
+    co_await timer.async_wait(asio::use_awaitable);
   }
   tasks_.cancel();
   co_await tasks_.join();
-  if (!ended || !session_->received_all())
-    (void)co_await with_timeout(kFarewell, post_once(Kind::abandon, session_->acknowledged(), 0));
+  if (session_->failure() == Errc::no_route) co_return;  // nobody is there to be told
+  (void)co_await with_timeout(kFarewell, post_once(Kind::abandon, session_->acknowledged(), 0));
 }
 
 asio::awaitable<void> EdgeCarrier::bring_down() {

@@ -129,16 +129,14 @@ Origin::EntryPtr Origin::begin(const Asked& asked) {
 
 asio::awaitable<void> Origin::run(EntryPtr entry, StreamPtr stream, UserKey user) {
   co_await begin_(std::move(stream), user, entry->name);
-  // What was said last may not have been fetched yet: then a request, or the lack of one, ends it.
   if (entry->exchanges == 0) let_rest(entry);
 }
 
-// After a request: is there anything left to wait for?
+// What has ended in order is kept as well until the client takes its leave: an answer may have been lost, and
+// who asks again must not be told that nothing is here.
 void Origin::let_rest(const EntryPtr& entry) {
   if (entry->forgotten) return;
-  const auto& session = *entry->session;
-  const bool all_said = session.output_end() && session.acknowledged() == *session.output_end();
-  if (session.failure() || (session.left() && all_said)) return forget(entry);
+  if (entry->session->failure()) return forget(entry);
   entry->alarm.set(limits_.abandoned, [this, weak = std::weak_ptr(entry)] {
     const auto silent = weak.lock();
     silent->session->fail(make_error_code(Errc::timed_out));
