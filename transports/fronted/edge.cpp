@@ -89,7 +89,7 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
   auto raw = co_await dial_carrier(tcp_, settings_.addresses, settings_.port);
   if (!raw) co_return raw.error();
   const std::vector<std::string> alpn{"h2", "http/1.1"};
-  auto secured = co_await tls::connect_verified(std::move(*raw), context_, settings_.verified_name, alpn);
+  auto secured = co_await tls::connect_verified(std::move(*raw), context_, settings_.front, alpn);
   if (!secured) co_return secured.error();
   const unsigned char* chosen = nullptr;
   unsigned size = 0;

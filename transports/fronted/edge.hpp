@@ -17,9 +17,8 @@ namespace surang::fronted {
 struct EdgeSettings {
   std::vector<std::string> addresses;  ///< names or addresses to dial, in order
   std::uint16_t port = 443;
-  std::string server_name;    ///< SNI; empty: none is sent
-  std::string verified_name;  ///< what the certificate must be good for
-  std::string authority;      ///< whom the edge is asked for
+  std::string front;      ///< SNI, and what the certificate must be good for
+  std::string authority;  ///< whom the edge is asked for
 };
 
 class Edge {

@@ -183,15 +183,15 @@ asio::awaitable<void> EdgeCarrier::post(Kind kind, std::uint64_t from, std::size
 
 asio::awaitable<Result<void>> EdgeCarrier::post_once(Kind kind, std::uint64_t from, std::size_t size) {
   const auto end = from + size;
+  from = std::clamp(session_->acknowledged(), from, end);  // an attempt before may have brought a part
   auto asked = co_await edge_.ask("POST", path(kind, from), true);
   if (!asked) co_return asked.error();
   const auto request = std::move(*asked);
   ScratchBuffer block;
   for (auto at = from; at < end;) {
-    // What the bridge has by now, by an earlier attempt whose answer was lost, is not there any more.
     const std::span room(block.data(), std::min<std::size_t>(ScratchBuffer::kSize, end - at));
     const auto n = session_->copy_output(at, room);
-    if (!n) co_return session_->acknowledged() >= end ? Result<void>{} : n.error();
+    if (!n) co_return n.error();  // it has come there meanwhile, by such an attempt
     const auto said = co_await request->write_all(asio::buffer(block.data(), *n));
     if (!said) co_return said;
     at += *n;

@@ -59,7 +59,7 @@ class EdgeDialer final : public Dialer {
   EdgeSettings settings() const {
     EdgeSettings out;
     out.addresses = {"192.0.2.1"};
-    out.verified_name = out.server_name = kFront;
+    out.front = kFront;
     out.authority = "bridge.example";
     return out;
   }
