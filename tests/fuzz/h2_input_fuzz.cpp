@@ -1,6 +1,6 @@
 // Arbitrary bytes into an HTTP/2 session of the tunnel, as the bridge and as the client. First byte: bit 0
-// the role, bit 1 a valid opening first, bit 2 whether the streams are read; the others cut the input into
-// pieces.
+// the role, bit 1 a valid opening first, bit 2 whether the streams are read, or that the client asks an edge
+// (fronted); the others cut the input into pieces.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -47,6 +47,12 @@ asio::awaitable<void> run(H2Session& session) {
   (void)co_await session.run();
 }
 
+asio::awaitable<void> hear(std::unique_ptr<H2Stream> stream) {
+  const auto answer = co_await stream->answer();
+  if (answer && answer->status < 200) std::abort();
+  co_await echo(std::move(stream));
+}
+
 asio::awaitable<void> feed(Stream& to, std::string bytes, std::size_t piece) {
   for (std::size_t at = 0; at < bytes.size(); at += piece)
     if (!co_await to.write_all(asio::buffer(bytes.data() + at, std::min(piece, bytes.size() - at))))
@@ -85,12 +91,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.max_header_bytes = 2000;
     options.floods = {.resets = 100, .pings = 100, .settings = 20, .empty_data = 100, .useless = 100};
     options.coalesce = {};
+    options.plain_answers = !server && reads;
     Observer observer(executor, reads);
     H2Session session(std::move(near), options, &observer);
     TaskGroup tasks(executor);
     tasks.spawn(run(session));
     if (!server)
-      for (int i = 0; i < 3; ++i) observer.tasks.spawn(echo(session.connect("a.test:1")));
+      for (int i = 0; i < 3; ++i)
+        observer.tasks.spawn(reads ? hear(session.ask({"POST", "a.test", "/", {}}, i > 0))
+                                   : echo(session.connect("a.test:1")));
     tasks.spawn(feed(*far, std::move(input), piece));
     tasks.spawn(discard(*far));
     while (tasks.size() > 1 && io.poll_one() > 0) {
