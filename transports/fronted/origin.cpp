@@ -158,9 +158,9 @@ void Origin::forget(const EntryPtr& entry) {
 }
 
 asio::awaitable<void> Origin::serve(Exchange& exchange) {
-  auto asked = read(exchange.head());
+  const auto asked = read(exchange.head());
   if (!asked) ++counters_.strangers;
-  auto entry = asked ? find_or_begin(*asked) : nullptr;
+  const auto entry = asked ? find_or_begin(*asked) : nullptr;
   if (!entry) co_return co_await nothing_here(exchange);
   struct Leave {
     Origin& origin;
@@ -172,7 +172,7 @@ asio::awaitable<void> Origin::serve(Exchange& exchange) {
   ++entry->exchanges;
   entry->alarm.cancel();
   const Leave leave{*this, entry};
-  co_await carry(exchange, std::move(*asked), entry);
+  co_await carry(exchange, *asked, entry);
 }
 
 asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr entry) {
