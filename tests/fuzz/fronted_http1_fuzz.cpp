@@ -1,11 +1,10 @@
 // What an edge, or whoever finds the origin, says in HTTP/1.1. The first byte cuts it into pieces.
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/feeding.hpp"
 #include "tests/support/memory_stream.hpp"
-#include "transports/core/buffer.hpp"
 #include "transports/fronted/http1_server.hpp"
 #include "transports/fronted/origin.hpp"
 
@@ -44,23 +43,6 @@ asio::awaitable<void> take(Exchange& exchange) {
   if (said) (void)co_await exchange.finish();
 }
 
-asio::awaitable<void> feed(Stream& to, std::string bytes, std::size_t piece) {
-  for (std::size_t at = 0; at < bytes.size(); at += piece) {
-    const auto n = std::min(piece, bytes.size() - at);
-    const auto said = co_await to.write_all(asio::buffer(bytes.data() + at, n));
-    if (!said) co_return;
-  }
-  (void)co_await to.shutdown_write();
-}
-
-asio::awaitable<void> discard(Stream& from) {
-  ScratchBuffer scratch;
-  for (;;) {
-    const auto n = co_await from.read_some(scratch.all());
-    if (!n || *n == 0) co_return;
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -79,8 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     tasks.spawn(serve_http1(std::move(near), {}, {}, [&](Exchange& exchange) {
       return origin_deals ? origin.serve(exchange) : take(exchange);
     }));
-    tasks.spawn(feed(*far, std::move(input), piece));
-    tasks.spawn(discard(*far));
+    tasks.spawn(test::feed(*far, std::move(input), piece));
+    tasks.spawn(test::discard(*far));
     while (tasks.size() > 0 && io.poll_one() > 0) {
     }
     tasks.cancel();

@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/feeding.hpp"
 #include "tests/support/h2_frames.hpp"
 #include "tests/support/memory_stream.hpp"
-#include "transports/core/buffer.hpp"
 #include "transports/core/relay.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
@@ -53,21 +53,6 @@ asio::awaitable<void> hear(std::unique_ptr<H2Stream> stream) {
   co_await echo(std::move(stream));
 }
 
-asio::awaitable<void> feed(Stream& to, std::string bytes, std::size_t piece) {
-  for (std::size_t at = 0; at < bytes.size(); at += piece)
-    if (!co_await to.write_all(asio::buffer(bytes.data() + at, std::min(piece, bytes.size() - at))))
-      co_return;
-  (void)co_await to.shutdown_write();
-}
-
-asio::awaitable<void> discard(Stream& from) {
-  ScratchBuffer scratch;
-  for (;;) {
-    const auto n = co_await from.read_some(scratch.all());
-    if (!n || *n == 0) co_return;
-  }
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -100,8 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (int i = 0; i < 3; ++i)
         observer.tasks.spawn(reads ? hear(session.ask({"POST", "a.test", "/", {}}, i > 0))
                                    : echo(session.connect("a.test:1")));
-    tasks.spawn(feed(*far, std::move(input), piece));
-    tasks.spawn(discard(*far));
+    tasks.spawn(test::feed(*far, std::move(input), piece));
+    tasks.spawn(test::discard(*far));
     while (tasks.size() > 1 && io.poll_one() > 0) {
     }
     observer.kept.clear();

@@ -1,10 +1,10 @@
 // What whoever carries a session may put in the place of a handshake (bit 0 of the first byte) or of frames;
 // the other bits cut it into pieces.
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <cstdlib>
 #include <string>
 
+#include "tests/support/feeding.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/fronted/channel.hpp"
@@ -32,12 +32,8 @@ asio::awaitable<void> hear(StreamPtr raw) {
   }
 }
 
-asio::awaitable<void> feed(StreamPtr to, std::string bytes, std::size_t piece) {
-  for (std::size_t at = 0; at < bytes.size(); at += piece) {
-    const auto n = std::min(piece, bytes.size() - at);
-    const auto said = co_await to->write_all(asio::buffer(bytes.data() + at, n));
-    if (!said) co_return;
-  }
+asio::awaitable<void> carry(StreamPtr to, std::string bytes, std::size_t piece) {
+  co_await test::feed(*to, std::move(bytes), piece);
 }
 
 }  // namespace
@@ -51,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto [near, far] = test::memory_stream_pair(io.get_executor());
     TaskGroup tasks(io.get_executor());
     tasks.spawn(data[0] & 1 ? meet(std::move(near)) : hear(std::move(near)));
-    tasks.spawn(feed(std::move(far), std::move(input), piece));
+    tasks.spawn(carry(std::move(far), std::move(input), piece));
     while (tasks.size() > 0 && io.poll_one() > 0) {
     }
     if (tasks.size() > 0) std::abort();  // both ends are there, so somebody always has something to do

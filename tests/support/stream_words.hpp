@@ -7,6 +7,7 @@
 #include <string>
 
 #include "transports/core/stream.hpp"
+#include "transports/core/task_group.hpp"
 
 namespace surang::test {
 
@@ -55,6 +56,20 @@ inline asio::awaitable<void> say(Stream& stream, std::string text, std::size_t p
   for (std::size_t at = 0; at < text.size(); at += piece) co_await put(stream, text.substr(at, piece));
   const auto ended = co_await stream.shutdown_write();
   CHECK(!ended.has_error());
+}
+
+/// Megabytes each way at the same time, and both ends.
+inline asio::awaitable<void> fill_both_ways(Stream& client, Stream& server) {
+  TaskGroup tasks(client.executor());
+  const auto up = random_text(3000000), down = random_text(4000000);
+  std::string up_heard, down_heard;
+  tasks.spawn(say(client, up, 100000));
+  tasks.spawn(say(server, down, 65472));
+  tasks.spawn(read_into(server, 65472, up_heard));
+  tasks.spawn(read_into(client, 16384, down_heard));
+  co_await tasks.join();
+  CHECK((up_heard == up));
+  CHECK((down_heard == down));
 }
 
 }  // namespace surang::test

@@ -112,21 +112,26 @@ asio::awaitable<void> end(Ends& ends, TaskGroup& tasks) {
   co_await ends.rig.tasks.join();
 }
 
+// There and back by the bridge's echo, to the end of both directions.
+asio::awaitable<void> say_and_hear(asio::io_context& io, Ends& ends, std::size_t size) {
+  TaskGroup tasks(io.get_executor());
+  auto stream = make_stream(ends.session);
+  tasks.spawn(ends.carrier.run());
+  const auto text = test::random_text(size);
+  tasks.spawn(test::say(*stream, text, 70000));
+  const auto heard = co_await test::read_to_end(*stream);
+  CHECK(heard.size() == text.size());
+  CHECK((heard == text));
+  stream.reset();
+  co_await end(ends, tasks);
+}
+
 }  // namespace
 
 TEST_CASE("a session goes by an edge, both ways, to its end on both sides") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     Ends ends(io);
-    TaskGroup tasks(io.get_executor());
-    auto stream = make_stream(ends.session);
-    tasks.spawn(ends.carrier.run());
-    const auto text = test::random_text(3000000);
-    tasks.spawn(test::say(*stream, text, 70000));
-    const auto heard = co_await test::read_to_end(*stream);
-    CHECK(heard.size() == text.size());
-    CHECK((heard == text));
-    stream.reset();
-    co_await end(ends, tasks);
+    co_await say_and_hear(io, ends, 3000000);
     CHECK(ends.dialer.dials == 1);
     CHECK(ends.rig.origin.sessions() == 0);
   });
@@ -139,17 +144,8 @@ TEST_CASE("an edge that dies at any byte loses nothing and doubles nothing") {
       Ends ends(io);
       std::uint32_t seed = 5;
       ends.dialer.life = [&] { return 3000 + (seed = seed * 1664525 + 1013904223) / 7 % (2 * mean); };
-      TaskGroup tasks(io.get_executor());
-      auto stream = make_stream(ends.session);
-      tasks.spawn(ends.carrier.run());
-      const auto text = test::random_text(20 * mean);
-      tasks.spawn(test::say(*stream, text, 7000));
-      const auto heard = co_await test::read_to_end(*stream);
-      CHECK(heard.size() == text.size());
-      CHECK((heard == text));
+      co_await say_and_hear(io, ends, 20 * mean);
       CHECK(ends.dialer.dials > 5);
-      stream.reset();
-      co_await end(ends, tasks);
     });
 }
 
@@ -158,16 +154,7 @@ TEST_CASE("answers that end early are asked on, whatever their size") {
     OriginLimits limits;
     limits.answer_bytes = 30000;
     Ends ends(io, limits);
-    TaskGroup tasks(io.get_executor());
-    auto stream = make_stream(ends.session);
-    tasks.spawn(ends.carrier.run());
-    const auto text = test::random_text(1000000);
-    tasks.spawn(test::say(*stream, text, 70000));
-    const auto heard = co_await test::read_to_end(*stream);
-    CHECK(heard.size() == text.size());
-    CHECK((heard == text));
-    stream.reset();
-    co_await end(ends, tasks);
+    co_await say_and_hear(io, ends, 1000000);
   });
 }
 

@@ -74,16 +74,7 @@ TEST_CASE("bytes go both ways, whole and one at a time, and each direction ends 
 TEST_CASE("much goes both ways at once") {
   run([](asio::io_context& io) -> asio::awaitable<void> {
     Ends ends(io);
-    TaskGroup tasks(io.get_executor());
-    const auto up = random_text(3000000), down = random_text(4000000);
-    std::string up_heard, down_heard;
-    tasks.spawn(say(*ends.client, up, 100000));
-    tasks.spawn(say(*ends.server, down, 65472));
-    tasks.spawn(read_into(*ends.server, 65472, up_heard));
-    tasks.spawn(read_into(*ends.client, 16384, down_heard));
-    co_await tasks.join();
-    CHECK(up_heard == up);
-    CHECK(down_heard == down);
+    co_await fill_both_ways(*ends.client, *ends.server);
   });
 }
 
