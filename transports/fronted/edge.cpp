@@ -29,7 +29,6 @@ tunnel::H2Options options() {
 struct Edge::Connection {
   explicit Connection(StreamPtr stream) : h2(std::move(stream), options(), nullptr) {}
   tunnel::H2Session h2;
-  bool left = false;
 };
 
 Edge::Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context,
@@ -61,7 +60,7 @@ asio::awaitable<Result<Edge::Request>> Edge::ask(std::string_view method, std::s
 
 asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connected() {
   for (;;) {
-    if (connection_ && !connection_->left && connection_->h2.usable()) co_return connection_;
+    if (connection_ && connection_->h2.usable()) co_return connection_;
     if (!connecting_) break;
     co_await connected_.wait(executor_);
     if (!connecting_ && last_error_) co_return last_error_;  // of the attempt that was waited for
@@ -102,16 +101,6 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
 asio::awaitable<void> Edge::run(std::shared_ptr<Connection> connection) {
   (void)co_await connection->h2.run();
   if (connection_ == connection) connection_ = nullptr;
-}
-
-std::chrono::microseconds Edge::round_trip() const noexcept {
-  return connection_ ? connection_->h2.rtt() : std::chrono::microseconds{};
-}
-
-void Edge::leave() noexcept {
-  if (!connection_) return;
-  connection_->left = true;
-  connection_->h2.drain();
 }
 
 asio::awaitable<void> Edge::close() {

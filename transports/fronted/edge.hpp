@@ -33,10 +33,6 @@ class Edge {
   /// request itself, the stream tells: no_route, timed_out where the connection died.
   asio::awaitable<Result<Request>> ask(std::string_view method, std::string path, bool with_body);
 
-  /// Of the last connection's PING or handshake; 0 before there was one.
-  std::chrono::microseconds round_trip() const noexcept;
-  /// Gives the connection up for requests to come; those under way end by themselves.
-  void leave() noexcept;
   asio::awaitable<void> close();
 
  private:

@@ -81,11 +81,7 @@ asio::awaitable<void> EdgeCarrier::run() {
   tasks_.spawn(bring_up());
   co_await session_->wait_left();
   // What was said last may still be on its way.
-  const auto until = Clock::now() + kFarewell;
-  while (!over() && session_->acknowledged() < *session_->output_end() && Clock::now() < until) {
-    asio::steady_timer timer(executor_, 20ms);
-    co_await timer.async_wait(asio::use_awaitable);
-  }
+  (void)co_await with_timeout(kFarewell, session_->wait_acknowledged());
   tasks_.cancel();
   co_await tasks_.join();
   if (session_->failure() == Errc::no_route) co_return;  // nobody is there to be told

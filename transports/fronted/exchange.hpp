@@ -14,8 +14,7 @@
 namespace surang::fronted {
 
 struct RequestHead {
-  std::string method, target, host;
-  std::string forwarded_for;  ///< X-Forwarded-For, as it came; to be believed of known edges only
+  std::string method, target;
 };
 
 using Fields = std::vector<std::pair<std::string_view, std::string_view>>;
@@ -38,5 +37,8 @@ class Exchange {
   /// show it.
   virtual asio::awaitable<Result<void>> finish() = 0;
 };
+
+/// Reads what its handler has left of the body, up to 256 KiB; whether that was all.
+asio::awaitable<bool> drain(Exchange& exchange);
 
 }  // namespace surang::fronted

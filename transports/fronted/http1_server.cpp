@@ -15,8 +15,6 @@ namespace {
 namespace http = boost::beast::http;
 using Parser = http::request_parser<http::buffer_body>;
 
-constexpr std::uint64_t kMostDrained = 256 * 1024;  // of a body that nobody wanted
-
 // What is left of the connection's input between two requests.
 struct Connection {
   StreamPtr peer;
@@ -28,11 +26,8 @@ class Http1Exchange final : public Exchange {
   Http1Exchange(Connection& connection, std::unique_ptr<Parser> parser)
       : connection_(connection), parser_(std::move(parser)) {
     const auto& message = parser_->get();
-    const auto field = [&](auto name) { return std::string(message[name]); };
     head_.method = std::string(message.method_string());
     head_.target = std::string(message.target());
-    head_.host = field(http::field::host);
-    head_.forwarded_for = field("X-Forwarded-For");
     expects_continue_ = boost::beast::iequals(message[http::field::expect], "100-continue");
     chunked_ = message.version() >= 11;
   }
@@ -109,19 +104,8 @@ class Http1Exchange final : public Exchange {
     co_return co_await say("0\r\n\r\n");
   }
 
-  // Reads what the handler has left of the body. Whether another request may follow.
-  asio::awaitable<bool> settle() {
-    if (!finished_ || !keeps_ || broken_) co_return false;
-    ScratchBuffer block;
-    for (std::uint64_t drained = 0; !parser_->is_done();) {
-      const auto n = co_await read_body(block.all());
-      if (!n) co_return false;
-      drained += *n;
-      if (drained > kMostDrained) co_return false;
-    }
-    co_return true;
-  }
-
+  // Whether another request may follow, when what the handler has left of the body is out of the way.
+  bool keeps() const noexcept { return keeps_ && !broken_; }
   bool whole() const noexcept { return finished_; }
 
  private:
@@ -187,8 +171,9 @@ asio::awaitable<void> serve_http1(StreamPtr peer, std::string already_read, Http
     co_await handle(exchange);
     // Without a length only a reset shows that an answer was cut.
     if (!exchange.whole()) co_return connection.peer->close(true);
-    const bool again = co_await exchange.settle();
-    if (!again) break;
+    if (!exchange.keeps()) break;
+    const bool drained = co_await drain(exchange);
+    if (!drained) break;
   }
   (void)co_await connection.peer->shutdown_write();
 }

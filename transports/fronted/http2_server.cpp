@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "transports/core/buffer.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
@@ -13,15 +12,11 @@ namespace {
 using tunnel::H2Request;
 using tunnel::H2Stream;
 
-constexpr std::size_t kMostDrained = 256 * 1024;  // of a body that nobody wanted
-
 class Http2Exchange final : public Exchange {
  public:
   Http2Exchange(H2Request request, std::unique_ptr<H2Stream> stream) : stream_(std::move(stream)) {
     head_.method = std::move(request.method);
     head_.target = std::move(request.path);
-    head_.host = std::move(request.authority);
-    head_.forwarded_for = std::move(request.forwarded_for);
   }
   ~Http2Exchange() override {
     if (!finished_) stream_->close(true);
@@ -62,16 +57,7 @@ class Http2Exchange final : public Exchange {
     co_return co_await stream_->shutdown_write();
   }
 
-  // Reads what the handler has left of the body: a reset for its sake would overtake the answer.
-  asio::awaitable<void> settle() {
-    if (!finished_) co_return;
-    ScratchBuffer block;
-    for (std::size_t drained = 0; drained < kMostDrained;) {
-      const auto n = co_await stream_->read_some(block.all());
-      if (!n || *n == 0) co_return;
-      drained += *n;
-    }
-  }
+  bool whole() const noexcept { return finished_; }
 
  private:
   const std::unique_ptr<H2Stream> stream_;
@@ -111,7 +97,8 @@ class Server final : public tunnel::H2Observer {
   asio::awaitable<void> deal_with(H2Request request, std::unique_ptr<H2Stream> stream) {
     Http2Exchange exchange(std::move(request), std::move(stream));
     co_await handle_(exchange);
-    co_await exchange.settle();
+    // A reset for the sake of what is unread would overtake the answer.
+    if (exchange.whole()) (void)co_await drain(exchange);
   }
 
   const Handle handle_;

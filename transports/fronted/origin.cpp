@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "transports/core/buffer.hpp"
@@ -28,11 +29,6 @@ const Fields& fields() {
 const Fields& page_fields() {
   static const Fields all{{"Content-Type", "text/html"}};
   return all;
-}
-
-std::int64_t unix_now() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
 }
 
 asio::awaitable<void> tell(Exchange& exchange, int status, std::string_view body) {
@@ -107,7 +103,7 @@ Origin::EntryPtr Origin::find_or_begin(const Asked& asked) {
 
 Origin::EntryPtr Origin::begin(const Asked& asked) {
   const auto& note = asked.note;
-  const auto late = std::abs(unix_now() - note.time) > limits_.clock_error.count();
+  const auto late = std::abs(std::time(nullptr) - note.time) > limits_.clock_error.count();
   const bool known = used_up_[0].contains(asked.name) || used_up_[1].contains(asked.name);
   if (note.kind == Kind::abandon || note.up != 0 || note.down != 0 || late || known) {
     ++counters_.lost;
@@ -202,7 +198,7 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
   if (gives || !whole) co_return;
   Note answer;
   answer.kind = Kind::received;
-  answer.time = unix_now();
+  answer.time = std::time(nullptr);
   answer.up = session.received();
   const auto sealed = seal_note(asked.note_key, asked.name, answer, randombytes_uniform(kMostPadding));
   const std::string_view body(reinterpret_cast<const char*>(sealed.data()), sealed.size());

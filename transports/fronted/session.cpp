@@ -24,6 +24,12 @@ bool Session::acknowledge(std::uint64_t offset) {
   return true;
 }
 
+asio::awaitable<Result<void>> Session::wait_acknowledged() {
+  while (!failure_ && out_.size() > 0) co_await acknowledged_.wait(executor_);
+  if (failure_) co_return failure_;
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<void>> Session::deliver(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
   while (!bytes.empty()) {
     if (failure_) co_return failure_;

@@ -41,6 +41,8 @@ class Session {
   /// Where the direction has ended.
   std::optional<std::uint64_t> output_end() const noexcept { return output_end_; }
   std::uint64_t written() const noexcept { return out_.end(); }
+  /// Waits until the peer has all that was written, or the session is broken.
+  asio::awaitable<Result<void>> wait_acknowledged();
   std::uint64_t acknowledged() const noexcept { return out_.begin(); }
 
   // What the stream reads.

@@ -10,6 +10,7 @@
 #include "client/detection/goodput_monitor.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
+#include "tests/support/wrapping_stream.hpp"
 #include "transports/core/relay.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/tcp/tcp_stream.hpp"
@@ -23,27 +24,18 @@ namespace {
 using asio::ip::tcp;
 
 // A TCP stream that counts what is copied out of it; what is spliced goes past it.
-class CountingStream final : public Stream {
+class CountingStream final : public test::WrappingStream {
  public:
-  CountingStream(StreamPtr inner, std::size_t& copied) : inner_(std::move(inner)), copied_(copied) {}
-  asio::any_io_executor executor() override { return inner_->executor(); }
+  CountingStream(StreamPtr inner, std::size_t& copied) : WrappingStream(std::move(inner)), copied_(copied) {}
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
     auto n = inner_->try_read(into);
     if (n) copied_ += *n;
     return n;
   }
-  asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
-  Result<asio::const_buffer> try_write(asio::const_buffer from) override { return inner_->try_write(from); }
-  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    return inner_->write_all(from);
-  }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
   int native_socket() const noexcept override { return inner_->native_socket(); }
   asio::awaitable<Result<void>> wait_writable() override { return inner_->wait_writable(); }
 
  private:
-  StreamPtr inner_;
   std::size_t& copied_;
 };
 

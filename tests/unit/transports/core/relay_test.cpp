@@ -10,6 +10,7 @@
 
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
+#include "tests/support/wrapping_stream.hpp"
 #include "tests/unit/transports/tcp/loopback.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
@@ -20,22 +21,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // A TCP stream that does not show its socket, so that the relay has to copy.
-class Opaque final : public Stream {
- public:
-  explicit Opaque(StreamPtr inner) : inner_(std::move(inner)) {}
-  asio::any_io_executor executor() override { return inner_->executor(); }
-  Result<std::size_t> try_read(asio::mutable_buffer into) override { return inner_->try_read(into); }
-  asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
-  Result<asio::const_buffer> try_write(asio::const_buffer from) override { return inner_->try_write(from); }
-  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    return inner_->write_all(from);
-  }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
-
- private:
-  StreamPtr inner_;
-};
+using Opaque = test::WrappingStream;
 
 enum class Kind { memory, byte_by_byte, splice, copy };
 constexpr Kind kKinds[] = {Kind::memory, Kind::byte_by_byte, Kind::splice, Kind::copy};

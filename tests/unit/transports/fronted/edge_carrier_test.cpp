@@ -2,6 +2,7 @@
 #include "transports/fronted/edge_carrier.hpp"
 
 #include "tests/support/tls_server.hpp"
+#include "tests/support/wrapping_stream.hpp"
 #include "tests/unit/transports/fronted/origin_rig.hpp"
 #include "transports/fronted/channel.hpp"
 #include "transports/fronted/http2_server.hpp"
@@ -17,10 +18,9 @@ namespace {
 constexpr std::string_view kFront = "front.example";
 
 // A connection that breaks after so many bytes of the edge's have been read.
-class Brittle final : public Stream {
+class Brittle final : public test::WrappingStream {
  public:
-  Brittle(StreamPtr inner, std::size_t life) : inner_(std::move(inner)), life_(life) {}
-  asio::any_io_executor executor() override { return inner_->executor(); }
+  Brittle(StreamPtr inner, std::size_t life) : WrappingStream(std::move(inner)), life_(life) {}
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
     if (life_ == 0) {
       inner_->close(true);
@@ -30,15 +30,8 @@ class Brittle final : public Stream {
     if (n) life_ -= *n;
     return n;
   }
-  asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
-  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    return inner_->write_all(from);
-  }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
 
  private:
-  StreamPtr inner_;
   std::size_t life_;
 };
 
@@ -49,7 +42,6 @@ class EdgeDialer final : public Dialer {
       : executor_(io.get_executor()), rig_(rig), tls_(test::make_tls_server(std::string(kFront))) {}
 
   asio::awaitable<Result<StreamPtr>> dial(Endpoint) override {
-    if (refuse) co_return error_code(asio::error::connection_refused);
     ++dials;
     auto [near, far] = test::memory_stream_pair(executor_);
     rig_.tasks.spawn(serve(std::move(far)));
@@ -66,7 +58,6 @@ class EdgeDialer final : public Dialer {
   std::shared_ptr<SSL_CTX> context() const { return test::make_tls_client(tls_.certificate_pem); }
 
   std::function<std::size_t()> life;
-  bool refuse = false;
   int dials = 0;
 
  private:
