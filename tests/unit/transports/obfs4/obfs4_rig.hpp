@@ -12,7 +12,8 @@ namespace surang::obfs4::test_rig {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-inline constexpr auto kIntroduction = 200ms, kSilence = 400ms;
+// Who is to get in has all the time that a slow machine takes.
+inline constexpr Clock::duration kIntroduction = 200ms, kLongIntroduction = 30s, kSilence = 400ms;
 
 inline ServerIdentity server_identity() {
   ServerIdentity server;
@@ -24,9 +25,10 @@ inline ServerIdentity server_identity() {
 }
 
 struct Bridge {
-  explicit Bridge(asio::io_context& io) : tasks(io.get_executor()) {
+  explicit Bridge(asio::io_context& io, Clock::duration introduction = kIntroduction)
+      : tasks(io.get_executor()) {
     options.identity = server_identity();
-    options.introduction = kIntroduction;
+    options.introduction = introduction;
     options.silence.until_end = kSilence;
     acceptor = make_acceptor(options, users, replays, counters);
   }

@@ -48,7 +48,7 @@ TEST_CASE("a user of obfs4 gets in, and both ends agree who it is and on the bin
   for (const auto* iat : {"0", "1", "2"})
     for (const std::size_t chunk : {SIZE_MAX, std::size_t{1}, std::size_t{700}})
       test::run([iat, chunk](asio::io_context& io) -> asio::awaitable<void> {
-        Bridge bridge(io);
+        Bridge bridge(io, kLongIntroduction);
         test::Wire wire;
         auto [ours, theirs] = test::memory_stream_pair(io.get_executor(), chunk);
         wire.waiting.push_back(std::move(ours));
@@ -105,7 +105,7 @@ TEST_CASE("a hello said again to obfs4 is a stranger's") {
 TEST_CASE("who knows the certificate but is no user hears no more of obfs4 than its hello") {
   for (const bool removed : {false, true})
     test::run([removed](asio::io_context& io) -> asio::awaitable<void> {
-      Bridge bridge(io);
+      Bridge bridge(io, kLongIntroduction);
       bridge.users.removed = removed;
       test::Wire wire;
       auto [ours, theirs] = test::memory_stream_pair(io.get_executor());
