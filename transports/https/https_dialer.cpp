@@ -4,7 +4,7 @@
 
 #include <ctime>
 
-#include "transports/https/hello_profile.hpp"
+#include "transports/tls/hello_profile.hpp"
 #include "transports/tcp/carrier.hpp"
 #include "transports/tls/client_hello.hpp"
 #include "transports/tls/ticket.hpp"
@@ -43,7 +43,7 @@ class HttpsDialer final : public TransportDialer {
         bridge_(bridge),
         names_(std::move(names)),
         tcp_(tcp),
-        context_(make_hello_context(bridge.user)) {}
+        context_(tls::make_hello_context(bridge.user)) {}
 
   std::string_view name() const noexcept override { return "https"; }
 
@@ -130,7 +130,7 @@ Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, 
 Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why) {
   const auto names = read_names(spec, why);
   if (names.has_error()) return names.error();
-  const auto context = make_hello_context(bridge.user);
+  const auto context = tls::make_hello_context(bridge.user);
   const auto ssl = make_connection(context.get(), bridge, *names, tls::draw_session_seed(std::time(nullptr)));
   why = "OpenSSL writes no hello";
   if (!ssl) return make_error_code(Errc::protocol);

@@ -47,8 +47,18 @@ class TlsStream : public Stream {
 /// not empty. Throws std::runtime_error when the file cannot be read.
 std::shared_ptr<SSL_CTX> make_client_context(const std::string& extra_ca_file = {});
 
-/// Dials by `inner`, then TLS with `name` as SNI and verified name (RFC 6125), ALPN as given ("h2",
-/// "http/1.1").
+/// What a client says in clear whom it wants, and whom it must find there.
+struct ServerNames {
+  std::string sni;       ///< empty: none is sent
+  std::string verified;  ///< a name or an address that the certificate must be good for (RFC 6125)
+};
+
+/// TLS over `inner`, ALPN as given ("h2", "http/1.1"). Errc::bad_input for names that cannot be any.
+asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
+                                                                     std::shared_ptr<SSL_CTX> context,
+                                                                     ServerNames names,
+                                                                     std::vector<std::string> alpn);
+/// The same with `name`, as SNI too where it is no address.
 asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      std::string name,

@@ -26,17 +26,21 @@ std::shared_ptr<SSL_CTX> make_client_context(const std::string& extra_ca_file) {
 
 namespace {
 
-// A client's side of a handshake with `name`; null for a name that cannot be one.
-SslPtr client_of(SSL_CTX* context, const std::string& name, const std::vector<std::string>& alpn) {
+ServerNames both_named(const std::string& name) {
+  return {address_literal(name) ? std::string() : name, name};
+}
+
+// A client's side of a handshake; null for names that cannot be any.
+SslPtr client_of(SSL_CTX* context, const ServerNames& names, const std::vector<std::string>& alpn) {
   SslPtr ssl(SSL_new(context), SSL_free);
   SSL_set_connect_state(ssl.get());
-  bool named = false;
-  if (!address_literal(name)) {
+  const auto* verified = names.verified.c_str();
+  bool named = names.sni.empty() || SSL_set_tlsext_host_name(ssl.get(), names.sni.c_str()) == 1;
+  if (!address_literal(names.verified)) {
     SSL_set_hostflags(ssl.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    named =
-        SSL_set_tlsext_host_name(ssl.get(), name.c_str()) == 1 && SSL_set1_host(ssl.get(), name.c_str()) == 1;
+    named = named && !names.verified.empty() && SSL_set1_host(ssl.get(), verified) == 1;
   } else {
-    named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), name.c_str()) == 1;
+    named = named && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), verified) == 1;
   }
   if (!named) return {nullptr, SSL_free};
   std::string protocols;
@@ -62,7 +66,14 @@ asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr i
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      std::string name,
                                                                      std::vector<std::string> alpn) {
-  auto ssl = client_of(context.get(), name, alpn);
+  return connect_verified(std::move(inner), std::move(context), both_named(name), std::move(alpn));
+}
+
+asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
+                                                                     std::shared_ptr<SSL_CTX> context,
+                                                                     ServerNames names,
+                                                                     std::vector<std::string> alpn) {
+  auto ssl = client_of(context.get(), names, alpn);
   if (!ssl) co_return make_error_code(Errc::bad_input);
   auto stream = TlsStream::make(std::move(inner), std::move(ssl));
   const auto done = co_await stream->handshake();
@@ -74,7 +85,7 @@ asio::awaitable<Result<ShownCertificate>> look_at_certificate(StreamPtr inner,
                                                               std::shared_ptr<SSL_CTX> context,
                                                               std::string name) {
   const std::vector<std::string> alpn{"h2", "http/1.1"};
-  auto ssl = client_of(context.get(), name, alpn);
+  auto ssl = client_of(context.get(), both_named(name), alpn);
   if (!ssl) co_return make_error_code(Errc::bad_input);
   SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);  // it is verified all the same, and the result kept
   const auto stream = TlsStream::make(std::move(inner), std::move(ssl));

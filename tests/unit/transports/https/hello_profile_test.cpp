@@ -3,7 +3,7 @@
 #include <set>
 
 #include "tests/unit/transports/https/https_rig.hpp"
-#include "transports/https/hello_profile.hpp"
+#include "transports/tls/hello_profile.hpp"
 
 using namespace surang;
 using namespace surang::https;
@@ -137,7 +137,7 @@ TEST_CASE("the second hello of a connection repeats what the first has drawn") {
   const auto server = test::make_tls_server(kSite);
   SSL_CTX_set1_groups_list(server.context.get(), "P-384");
   for (std::uint8_t user = 1; user <= 8; ++user) {
-    const auto context = make_hello_context(user_number(user));
+    const auto context = tls::make_hello_context(user_number(user));
     const tls::SslPtr near(SSL_new(context.get()), SSL_free), far(SSL_new(server.context.get()), SSL_free);
     BIO *to_far = BIO_new(BIO_s_mem()), *to_near = BIO_new(BIO_s_mem());
     SSL_set_bio(near.get(), to_near, to_far);

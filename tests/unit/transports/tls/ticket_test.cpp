@@ -9,7 +9,7 @@
 #include <string>
 
 #include "tests/support/hex.hpp"
-#include "transports/https/hello_profile.hpp"
+#include "transports/tls/hello_profile.hpp"
 
 using namespace surang;
 using namespace surang::tls;
@@ -52,7 +52,7 @@ std::string derived(std::string_view purpose, std::size_t size) {
 
 // The hello OpenSSL sends when it resumes `minted`.
 ClientHello hello_with(const MintedSession& minted) {
-  const auto context = https::make_hello_context(vector_user());
+  const auto context = make_hello_context(vector_user());
   const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.get()), SSL_free);
   const auto* der = minted.der.data();
   const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(

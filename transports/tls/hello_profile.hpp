@@ -1,5 +1,5 @@
-// What the ClientHello of the https transport looks like: after a browser's, as near as OpenSSL comes, one
-// of a few for each user (PROTOCOL.md, https).
+// What the ClientHello of a user looks like to who watches: after a browser's, as near as OpenSSL comes, one of
+// a few for each user (PROTOCOL.md, https). The https and fronted dialers make their connections by it.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -8,10 +8,10 @@
 
 #include "transports/core/user.hpp"
 
-namespace surang::https {
+namespace surang::tls {
 
 /// A client context whose hellos are those of the user's profile. A server that does not resume and shows a
 /// certificate is verified against the system's roots, as a browser would.
 std::shared_ptr<SSL_CTX> make_hello_context(const UserKey& user);
 
-}  // namespace surang::https
+}  // namespace surang::tls

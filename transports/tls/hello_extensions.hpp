@@ -7,7 +7,7 @@
 #include <array>
 #include <cstdint>
 
-namespace surang::https {
+namespace surang::tls {
 
 inline constexpr std::uint16_t kScts = 18, kRecordSizeLimit = 28, kDelegatedCredentials = 34, kAlps = 17613,
                                kEch = 65037;
@@ -29,4 +29,4 @@ struct HelloExtras {
 /// Every connection of `context` draws its own. `extras` must outlive it. False when OpenSSL refuses.
 bool add_hello_extras(SSL_CTX* context, const HelloExtras& extras);
 
-}  // namespace surang::https
+}  // namespace surang::tls

@@ -1,4 +1,4 @@
-#include "transports/https/hello_profile.hpp"
+#include "transports/tls/hello_profile.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -7,9 +7,9 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "transports/https/hello_extensions.hpp"
+#include "transports/tls/hello_extensions.hpp"
 
-namespace surang::https {
+namespace surang::tls {
 namespace {
 
 struct Profile {
@@ -93,4 +93,4 @@ std::shared_ptr<SSL_CTX> make_hello_context(const UserKey& user) {
   return context;
 }
 
-}  // namespace surang::https
+}  // namespace surang::tls

@@ -1,4 +1,4 @@
-#include "transports/https/hello_extensions.hpp"
+#include "transports/tls/hello_extensions.hpp"
 
 #include <openssl/rand.h>
 
@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-namespace surang::https {
+namespace surang::tls {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
@@ -115,4 +115,4 @@ bool add_hello_extras(SSL_CTX* context, const HelloExtras& extras) {
   return good;
 }
 
-}  // namespace surang::https
+}  // namespace surang::tls
