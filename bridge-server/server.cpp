@@ -87,16 +87,20 @@ class Server {
     const auto wanted =
         options->workers ? options->workers : std::max(1U, std::thread::hardware_concurrency());
     const auto count = can_share_ports() ? wanted : 1U;
-    for (unsigned i = 0; i < count; ++i) {
-      auto worker = std::make_unique<Worker>(shared_);
-      std::vector<config::ListenerOptions> bound;
-      std::string why;
-      if (const auto listening = worker->listen(listeners, bound, why); !listening) {
+    for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_));
+    for (std::size_t turn = 0; auto& listener : listeners) {
+      // What belongs to one worker goes to one after the other.
+      const bool shares = listener.transport != "fronted";
+      const auto first = shares ? std::size_t{0} : turn++ % count;
+      const auto last = shares ? workers_.size() : first + 1;
+      for (auto i = first; i < last; ++i) {
+        std::string why;
+        const auto listening = workers_[i]->listen(listener, why);
+        if (listening) continue;  // the port that the system chose holds for the other workers too
         spdlog::error("cannot listen on {}", why);
+        if (listening.error() == Errc::bad_input) return kConfig;
         return listening.error() == asio::error::access_denied ? kPermission : kUnavailable;
       }
-      listeners = std::move(bound);  // the ports that the system chose hold for the other workers too
-      workers_.push_back(std::move(worker));
     }
     for (auto& worker : workers_) worker->start();
     for (const auto& listener : listeners)
@@ -293,6 +297,10 @@ class Server {
             {"failed_handshakes", accepted.failed.load()},
             {"obfs4_strangers", shared_.obfs4_accepted.strangers.load()},
             {"obfs4_unknown_users", shared_.obfs4_accepted.unknown_users.load()},
+            {"fronted_sessions", shared_.fronted.sessions.load()},
+            {"fronted_strangers", shared_.fronted.strangers.load()},
+            {"fronted_lost", shared_.fronted.lost.load()},
+            {"fronted_limited", shared_.fronted.limited.load()},
             {"refused_proof", served.refused_proof.load()},
             {"refused_streams", served.refused_streams.load()},
             {"refused_headers", served.refused_headers.load()},

@@ -14,20 +14,64 @@ unsigned read_count(TomlReader& from, std::string_view key, std::int64_t least, 
   return static_cast<unsigned>(from.integer(key, least, most).value_or(otherwise));
 }
 
-void read_listeners(TomlReader& root, BridgeOptions& options) {
+void check_ranges(TomlReader& at, const std::string& key, const std::vector<std::string>& ranges) {
+  for (const auto& range : ranges)
+    if (!NetworkRange::parse(range))
+      at.fail(key, "'" + range + "' is not an address range such as 10.1.0.0/16");
+}
+
+void read_fronted(TomlReader& section, const std::filesystem::path& file, ListenerOptions& listener) {
+  listener.edges = section.strings("edges").value_or(std::vector<std::string>{});
+  check_ranges(section, "edges", listener.edges);
+  for (auto [key, path] :
+       {std::pair{"certificate", &listener.certificate}, std::pair{"key", &listener.key}}) {
+    const auto text = section.string(key);
+    if (text && text->empty()) section.fail(key, "'" + std::string(key) + "' must name a file");
+    if (text) *path = std::filesystem::absolute(file).parent_path() / *text;
+  }
+  if (listener.certificate.empty() != listener.key.empty())
+    section.fail(listener.key.empty() ? "certificate" : "key", "'certificate' and 'key' belong together");
+}
+
+void read_fronts(TomlReader& root, BridgeOptions& options) {
+  for (auto section : root.tables("front")) {
+    TransportSpec spec;
+    spec.port = static_cast<std::uint16_t>(section.integer("port", 1, 65535).value_or(443));
+    for (const auto* key : {"sni", "verify", "path"})
+      if (const auto value = section.string(key)) spec.params[key] = *value;
+    for (const auto& address : section.strings("at").value_or(std::vector<std::string>{}))
+      (spec.params["at"] += spec.params["at"].empty() ? "" : ",") += address;
+    spec.params["host"] = section.required_string("host");
+    section.finish();
+    std::string why;
+    auto front = fronted::read_front(spec, why);
+    if (!front) section.fail("host", why);
+    options.fronts.push_back(std::move(*front));
+  }
+}
+
+void read_listeners(TomlReader& root, const std::filesystem::path& file, BridgeOptions& options) {
+  bool fronted = false;
   for (auto section : root.tables("listen")) {
     ListenerOptions listener;
     listener.transport = section.string("transport").value_or(listener.transport);
-    const bool obfs4 = listener.transport == "obfs4";
-    if (!obfs4 && listener.transport != "https")
-      section.fail("transport", "'transport' must be https or obfs4");
-    if (obfs4) listener.iat_mode = read_count(section, "iat_mode", 0, 2, listener.iat_mode);
+    if (listener.transport == "obfs4")
+      listener.iat_mode = read_count(section, "iat_mode", 0, 2, listener.iat_mode);
+    else if (listener.transport == "fronted")
+      read_fronted(section, file, listener);
+    else if (listener.transport != "https")
+      section.fail("transport", "'transport' must be https, obfs4 or fronted");
+    fronted = fronted || listener.transport == "fronted";
     listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
     listener.address = listen_address(section, "address", section.required_string("address"));
     section.finish();
     options.listeners.push_back(std::move(listener));
   }
   if (options.listeners.empty()) root.missing("listen", "at least one [[listen]] section is needed");
+  if (fronted && options.fronts.empty())
+    root.missing("front", "a fronted listener needs a [[front]] section: how clients reach its edge");
+  if (!fronted && !options.fronts.empty())
+    root.fail("front", "a [[front]] section needs a [[listen]] section with transport = \"fronted\"");
 }
 
 BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
@@ -51,17 +95,20 @@ BridgeOptions read(std::string_view toml, const std::filesystem::path& file) {
   read_state_dir(root, file, options.state_dir);
   read_log_level(root, options.log_level);
   options.allow_egress = root.strings("allow_egress").value_or(std::vector<std::string>{});
-  for (const auto& range : options.allow_egress)
-    if (!NetworkRange::parse(range))
-      root.fail("allow_egress", "'" + range + "' is not an address range such as 10.1.0.0/16");
+  check_ranges(root, "allow_egress", options.allow_egress);
   options.workers = read_count(root, "workers", 0, 256, options.workers);
   options.max_handshakes_per_address =
       read_count(root, "max_handshakes_per_address", 1, 100'000, options.max_handshakes_per_address);
   options.max_sessions_per_user =
       read_count(root, "max_sessions_per_user", 1, 100'000, options.max_sessions_per_user);
-  read_listeners(root, options);
+  read_fronts(root, options);
+  read_listeners(root, file, options);
   root.finish();
   return options;
+}
+
+std::string quoted(const std::string& text) {
+  return '"' + text + '"';
 }
 
 std::string toml_list(const std::vector<std::string>& values) {
@@ -115,6 +162,16 @@ std::string format_bridge_config(const BridgeOptions& options) {
     text += "# true behind a load balancer that sends PROXY protocol v2.\n";
     text += std::string("proxy_protocol = ") + (listener.proxy_protocol ? "true" : "false") + "\n";
     if (listener.transport == "obfs4") text += "iat_mode = " + std::to_string(listener.iat_mode) + "\n";
+    if (!listener.edges.empty()) text += "edges = " + toml_list(listener.edges) + "\n";
+    if (listener.certificate.empty()) continue;
+    text += "certificate = " + quoted(listener.certificate.string()) + "\n";
+    text += "key = " + quoted(listener.key.string()) + "\n";
+  }
+  for (const auto& front : options.fronts) {
+    text += "\n[[front]]\nhost = " + quoted(front.host) + "\nport = " + std::to_string(front.port) + "\n";
+    text += "sni = " + quoted(front.sni.empty() ? "none" : front.sni) + "\n";
+    text += "verify = " + quoted(front.verified) + "\nat = " + toml_list(front.addresses) + "\n";
+    if (!front.prefix.empty()) text += "path = " + quoted(front.prefix) + "\n";
   }
   return text;
 }

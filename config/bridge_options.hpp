@@ -6,21 +6,24 @@
 #include <string>
 #include <vector>
 
-#include "transports/registry.hpp"
+#include "transports/fronted/front.hpp"
 
 namespace surang::config {
 
 struct ListenerOptions {
   boost::asio::ip::tcp::endpoint address;
   std::string transport = "https";
-  bool proxy_protocol = false;  ///< expects PROXY protocol v2 from a load balancer in front
-  unsigned iat_mode = 0;        ///< obfs4: 0, 1 or 2; what clients are told to do as well
+  bool proxy_protocol = false;             ///< expects PROXY protocol v2 from a load balancer in front
+  unsigned iat_mode = 0;                   ///< obfs4: 0, 1 or 2; what clients are told to do as well
+  std::vector<std::string> edges;          ///< fronted: address ranges whose X-Forwarded-For is believed
+  std::filesystem::path certificate, key;  ///< fronted: PEM files, for TLS to the edge; both or none
   friend bool operator==(const ListenerOptions&, const ListenerOptions&) = default;
 };
 
 struct BridgeOptions {
   std::vector<std::string> hosts;  ///< public names or addresses, for the links
   std::vector<ListenerOptions> listeners;
+  std::vector<fronted::Front> fronts;        ///< how clients reach the fronted listeners, for the links
   std::string sni;                           ///< the name clients show; default: the cover's host
   Endpoint cover;                            ///< whom strangers are shown
   std::filesystem::path state_dir;           ///< keys (0600) and users (SQLite)

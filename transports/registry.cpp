@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "transports/fronted/fronted_dialer.hpp"
 #include "transports/https/https_dialer.hpp"
 #include "transports/obfs4/obfs4_dialer.hpp"
 
@@ -17,11 +18,17 @@ struct Entry {
 };
 
 constexpr std::array kTransports{
+    Entry{"fronted", fronted::make_dialer, nullptr},
     Entry{"https", https::make_dialer, nullptr},
     Entry{"obfs4", obfs4::make_dialer, obfs4::make_raw_dialer},
 };
 
 }  // namespace
+
+std::string label(const TransportSpec& spec) {
+  const auto host = spec.params.find("host");
+  return host == spec.params.end() ? spec.name : spec.name + '/' + host->second;
+}
 
 std::vector<std::string_view> transport_names() {
   std::vector<std::string_view> names;

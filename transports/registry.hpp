@@ -20,6 +20,9 @@ struct TransportSpec {
   friend bool operator==(const TransportSpec&, const TransportSpec&) = default;
 };
 
+/// For people: the name, and the edge's where it goes by one, as in "fronted/cdn.example.org".
+std::string label(const TransportSpec& spec);
+
 /// What a client must know of a bridge to reach it.
 struct BridgeIdentity {
   std::vector<std::string> hosts;             ///< names or addresses, tried in order

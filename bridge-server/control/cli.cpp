@@ -131,6 +131,9 @@ int show_status(const config::BridgeOptions& options, bool as_json) {
             << "              " << number("obfs4_strangers")
             << " shown nothing by obfs4, with its certificate but no user's: "
             << number("obfs4_unknown_users") << "\n"
+            << "              " << number("fronted_strangers")
+            << " requests by edges that were no user's, for sessions that are no more: "
+            << number("fronted_lost") << ", over a limit: " << number("fronted_limited") << "\n"
             << "refused:      " << number("refused_destination") << " destinations, "
             << number("refused_streams") << " connections over the limit, " << number("refused_headers")
             << " oversized headers, " << number("refused_proof") << " wrong proofs, "

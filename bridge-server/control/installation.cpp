@@ -140,6 +140,7 @@ config::ShareLink link_for(const config::BridgeOptions& options, const UserRecor
   link.bridge.user = user.key;
   link.name = user.name;
   for (const auto& listener : options.listeners) {
+    if (listener.transport == "fronted") continue;  // reached by the fronts alone
     TransportSpec spec;
     spec.name = listener.transport;
     spec.port = listener.address.port();
@@ -154,6 +155,7 @@ config::ShareLink link_for(const config::BridgeOptions& options, const UserRecor
     if (std::ranges::find(link.transports, spec) == link.transports.end())
       link.transports.push_back(std::move(spec));
   }
+  for (const auto& front : options.fronts) link.transports.push_back(fronted::to_spec(front));
   return link;
 }
 

@@ -14,6 +14,7 @@
 
 #include "bridge-server/cover/remembering_resolver.hpp"
 #include "bridge-server/egress/reach_check.hpp"
+#include "bridge-server/listeners/fronted_listener.hpp"
 #include "bridge-server/listeners/proxy_header_reader.hpp"
 #include "bridge-server/listeners/share_port.hpp"
 #include "transports/core/process.hpp"
@@ -106,14 +107,20 @@ struct Worker::Impl {
     return acceptor;
   }
 
-  asio::awaitable<void> accept_loop(std::size_t index) {
-    auto& [socket, options] = listening[index];
+  struct Listening {
+    tcp::acceptor socket;
+    config::ListenerOptions options;
+    std::unique_ptr<FrontedListener> fronted;  // of that transport only
+  };
+
+  asio::awaitable<void> accept_loop(Listening& at) {
+    auto& socket = at.socket;
     while (socket.is_open()) {
       error_code ec;
       tcp::socket peer = co_await socket.async_accept(asio::redirect_error(asio::use_awaitable, ec));
       if (!ec) {
         ++shared.connections;
-        tasks.spawn(handle(std::move(peer), acceptor_for(options), options.proxy_protocol));
+        tasks.spawn(handle(std::move(peer), at));
       } else if (ec == asio::error::operation_aborted) {
         co_return;
       } else if (ec == asio::error::no_descriptors ||
@@ -128,15 +135,14 @@ struct Worker::Impl {
     }
   }
 
-  asio::awaitable<void> handle(tcp::socket socket, std::shared_ptr<TransportAcceptor> acceptor,
-                               bool proxy_protocol) {
+  asio::awaitable<void> handle(tcp::socket socket, Listening& at) {
     error_code ec;
     const auto peer = socket.remote_endpoint(ec);
     if (ec) co_return;
     tune_carrier(static_cast<int>(socket.native_handle()));
     auto address = peer.address();
     auto stream = make_tcp_stream(std::move(socket));
-    if (proxy_protocol) {
+    if (at.options.proxy_protocol) {
       // Bounded before the header tells whom to count, since only the balancer should reach this port.
       auto told = co_await with_timeout(kProxyHeaderLimit, read_proxy_header(*stream));
       if (!told) {
@@ -145,6 +151,8 @@ struct Worker::Impl {
       }
       if (told->source) address = told->source->address();
     }
+    if (at.fronted) co_return co_await at.fronted->handle(std::move(stream), address);
+    const auto acceptor = acceptor_for(at.options);
     auto pass = std::make_shared<HandshakeGate::Pass>(
         shared.gate.enter(address, shared.options.load()->max_handshakes_per_address));
     if (!*pass) {
@@ -193,10 +201,20 @@ struct Worker::Impl {
     }
   }
 
-  void stop_listening() {
-    for (auto& [socket, options] : listening) {
+  // A session of fronted still needs connections; but none begins.
+  void stop_listening(bool all) {
+    for (auto& at : listening) {
       error_code ignored;
-      socket.close(ignored);
+      if (at.fronted) at.fronted->drain();
+      if (!at.fronted || all) at.socket.close(ignored);
+    }
+  }
+
+  void reload() {
+    make_https();
+    for (auto& at : listening) {
+      std::string why;
+      if (at.fronted && !at.fronted->reload(why)) spdlog::error("the old certificate stays: {}", why);
     }
   }
 
@@ -211,7 +229,7 @@ struct Worker::Impl {
   tunnel::ServeLimits limits;
   std::shared_ptr<TransportAcceptor> https_acceptor;                  // a reload replaces it
   std::array<std::shared_ptr<TransportAcceptor>, 3> obfs4_acceptors;  // by iat-mode, made when asked for
-  std::vector<std::pair<tcp::acceptor, config::ListenerOptions>> listening;
+  std::list<Listening> listening;
   std::list<Session> sessions;
   std::atomic<std::size_t> open{0};
   std::uint64_t next_id = 0;
@@ -224,40 +242,44 @@ Worker::~Worker() {
   stop();
 }
 
-Result<void> Worker::listen(const std::vector<config::ListenerOptions>& listeners,
-                            std::vector<config::ListenerOptions>& bound, std::string& why) {
-  bound.clear();
-  for (auto options : listeners) {
-    tcp::acceptor socket(impl_->io);
-    error_code ec;
-    const auto& at = options.address;
-    const auto refuse = [&] {
-      why = Endpoint(at.address(), at.port()).to_string() + ": " + ec.message();
-      return ec;
-    };
-    if (socket.open(at.protocol(), ec); ec) return refuse();
-    // Lets a restarted bridge bind at once.
-    socket.set_option(tcp::acceptor::reuse_address(true), ec);
-    if (at.address().is_v6() && at.address().is_unspecified())
-      socket.set_option(asio::ip::v6_only(false), ec);
-    share_port(static_cast<int>(socket.native_handle()), ec);
-    if (ec) return refuse();
-    if (socket.bind(at, ec); ec) return refuse();
-    if (socket.listen(4096, ec); ec) return refuse();
-    options.address = socket.local_endpoint();
-    bound.push_back(options);
-    impl_->listening.emplace_back(std::move(socket), options);
+Result<void> Worker::listen(config::ListenerOptions& listener, std::string& why) {
+  tcp::acceptor socket(impl_->io);
+  error_code ec;
+  const auto& at = listener.address;
+  const auto refuse = [&] {
+    why = Endpoint(at.address(), at.port()).to_string() + ": " + (why.empty() ? ec.message() : why);
+    return ec;
+  };
+  std::unique_ptr<FrontedListener> fronted;
+  if (listener.transport == "fronted") {
+    auto* impl = impl_.get();
+    auto made = FrontedListener::make(
+        impl->io.get_executor(), impl->shared, listener,
+        [impl](Authenticated peer) { return impl->serve(std::move(peer)); }, why);
+    if (!made) ec = made.error();
+    if (!made) return refuse();
+    fronted = std::move(*made);
   }
+  if (socket.open(at.protocol(), ec); ec) return refuse();
+  // Lets a restarted bridge bind at once.
+  socket.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (at.address().is_v6() && at.address().is_unspecified()) socket.set_option(asio::ip::v6_only(false), ec);
+  if (!fronted) share_port(static_cast<int>(socket.native_handle()), ec);
+  if (ec) return refuse();
+  if (socket.bind(at, ec); ec) return refuse();
+  if (socket.listen(4096, ec); ec) return refuse();
+  listener.address = socket.local_endpoint();
+  impl_->listening.push_back({std::move(socket), listener, std::move(fronted)});
   return {};
 }
 
 void Worker::start() {
-  for (std::size_t i = 0; i < impl_->listening.size(); ++i) impl_->tasks.spawn(impl_->accept_loop(i));
+  for (auto& at : impl_->listening) impl_->tasks.spawn(impl_->accept_loop(at));
   impl_->thread = start_thread([this] { impl_->io.run(); });
 }
 
 void Worker::reload() {
-  asio::post(impl_->io, [this] { impl_->make_https(); });
+  asio::post(impl_->io, [this] { impl_->reload(); });
 }
 
 void Worker::cut_sessions() {
@@ -265,7 +287,7 @@ void Worker::cut_sessions() {
 }
 
 void Worker::stop_listening() {
-  asio::post(impl_->io, [this] { impl_->stop_listening(); });
+  asio::post(impl_->io, [this] { impl_->stop_listening(false); });
 }
 
 std::size_t Worker::open_sessions() const noexcept {
@@ -275,8 +297,10 @@ std::size_t Worker::open_sessions() const noexcept {
 void Worker::stop() {
   if (!impl_->thread.joinable()) return;
   asio::post(impl_->io, [this] {
-    impl_->stop_listening();
+    impl_->stop_listening(true);
     impl_->cut_sessions(true);
+    for (auto& at : impl_->listening)
+      if (at.fronted) at.fronted->stop();
     impl_->tasks.cancel();
     impl_->reach.stop();
   });

@@ -12,6 +12,7 @@
 #include "bridge-server/published.hpp"
 #include "bridge-server/users/user_table.hpp"
 #include "config/bridge_options.hpp"
+#include "transports/fronted/origin.hpp"
 #include "transports/https/https_acceptor.hpp"
 #include "transports/obfs4/obfs4_acceptor.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
@@ -29,6 +30,7 @@ struct Shared {
   https::AcceptorCounters accepted;
   obfs4::ReplayFilter obfs4_replays;
   obfs4::AcceptorCounters obfs4_accepted;
+  fronted::OriginCounters fronted;
   tunnel::ServeCounters served;
   HandshakeGate gate;
   std::size_t max_covered = 1024;  ///< strangers with the cover site at once, and of obfs4 shown nothing
@@ -45,16 +47,15 @@ class Worker {
   explicit Worker(Shared& shared);
   ~Worker();
 
-  /// Binds all listeners of the options; `bound` has their addresses, with the ports that the system chose
-  /// for 0. The system's error with `why` naming the address.
-  Result<void> listen(const std::vector<config::ListenerOptions>& listeners,
-                      std::vector<config::ListenerOptions>& bound, std::string& why);
+  /// Binds a listener, beside other workers but where it is fronted; its address then has the port that the
+  /// system chose for 0. The system's error, or Errc::bad_input, with `why` naming the address.
+  Result<void> listen(config::ListenerOptions& listener, std::string& why);
   void start();  ///< runs on a thread of its own
 
   // From any thread:
-  void reload();          ///< takes the present options (cover site)
+  void reload();          ///< takes the present options (cover site), and certificates from their files
   void cut_sessions();    ///< ends the sessions of accounts that are no longer in good standing
-  void stop_listening();  ///< accepts nothing more; sessions go on
+  void stop_listening();  ///< no session begins any more; those that are here go on
   std::size_t open_sessions() const noexcept;
   void stop();  ///< ends everything and joins the thread
 

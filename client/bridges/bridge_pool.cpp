@@ -40,7 +40,7 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
       auto carrier = s.make_carrier(link, spec, why);
       if (!carrier) {
         auto& problem = problems.emplace_back("bridge ");
-        problem.append(name).append(": ").append(spec.name).append(" cannot be used: ").append(why);
+        problem.append(name).append(": ").append(label(spec)).append(" cannot be used: ").append(why);
         continue;
       }
       next.push_back(std::make_shared<Lane>(s.executor, link.bridge, spec, name, std::move(carrier)));
@@ -180,7 +180,7 @@ std::vector<LaneStatus> BridgePool::status() const {
     auto& told = out.emplace_back();
     told.name = lane->name();
     told.bridge = lane->bridge;
-    told.transport = lane->spec.name;
+    told.transport = label(lane->spec);
     told.preferred = lane == state_->preferred;
     told.failures = lane->failures;
     told.tunnel = lane->carrier->status();

@@ -54,7 +54,7 @@ struct Lane {
   Clock::time_point retry_at{};           // not tried before that beside one that works
   std::vector<Clock::time_point> deaths;  // of sessions in use, of late
 
-  std::string name() const { return spec.name + '@' + bridge; }
+  std::string name() const { return label(spec) + '@' + bridge; }
   bool live() const { return carrier->status().live; }
 };
 

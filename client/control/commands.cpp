@@ -125,9 +125,9 @@ std::optional<UsableLink> usable_link(const std::string& text, const std::string
   for (const auto& spec : link->transports) {
     std::string problem;
     if (usable(*link, spec, problem))
-      out.transports += (out.transports.empty() ? "" : ", ") + spec.name;
+      out.transports += (out.transports.empty() ? "" : ", ") + label(spec);
     else
-      unusable += "\n  " + spec.name + ": " + problem;
+      unusable += "\n  " + label(spec) + ": " + problem;
   }
   if (out.transports.empty()) {
     complain(kUsage, "nothing in the link of " + out.name + " can be used by this version:" + unusable);

@@ -20,7 +20,7 @@ class OneUser final : public UserDirectory {
   }
 };
 
-asio::awaitable<void> keep(StreamPtr stream, UserKey, SessionName) {
+asio::awaitable<void> keep(StreamPtr stream, UserKey, SessionName, asio::ip::address) {
   char byte = 0;
   for (;;) {
     const auto n = co_await stream->read_some(asio::buffer(&byte, 1));

@@ -31,15 +31,29 @@ struct Edge::Connection {
   tunnel::H2Session h2;
 };
 
-Edge::Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context,
-           EdgeSettings settings)
+namespace {
+
+// The edge may be gone by then.
+asio::awaitable<void> run(std::shared_ptr<tunnel::H2Session> h2) {
+  (void)co_await h2->run();
+}
+
+}  // namespace
+
+Edge::Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context, Front front)
     : executor_(std::move(executor)),
       tcp_(tcp),
       context_(std::move(context)),
-      settings_(std::move(settings)),
+      front_(std::move(front)),
       tasks_(executor_) {}
 
 Edge::~Edge() = default;
+
+asio::awaitable<Result<void>> Edge::reach() {
+  const auto connection = co_await connected();
+  if (!connection) co_return connection.error();
+  co_return Result<void>{};
+}
 
 asio::awaitable<Result<Edge::Request>> Edge::ask(std::string_view method, std::string path, bool with_body) {
   const auto connection = co_await connected();
@@ -52,8 +66,9 @@ asio::awaitable<Result<Edge::Request>> Edge::ask(std::string_view method, std::s
   }};
   tunnel::H2Head head;
   head.method = method;
-  head.authority = settings_.authority;
-  head.path = path;
+  head.authority = authority_;
+  const auto whole = front_.prefix + path;
+  head.path = whole;
   head.fields = std::span(fields).first(with_body ? 4 : 3);
   co_return (*connection)->h2.ask(head, with_body);
 }
@@ -80,15 +95,18 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connected() {
   if (!made) co_return made.error();
   if (connection_) connection_->h2.drain();
   connection_ = *made;
-  tasks_.spawn(run(connection_));
+  tasks_.spawn(run({connection_, &connection_->h2}));
   co_return connection_;
 }
 
 asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
-  auto raw = co_await dial_carrier(tcp_, settings_.addresses, settings_.port);
+  auto raw = co_await dial_carrier(tcp_, front_.addresses, front_.port);
   if (!raw) co_return raw.error();
   const std::vector<std::string> alpn{"h2", "http/1.1"};
-  auto secured = co_await tls::connect_verified(std::move(*raw), context_, settings_.front, alpn);
+  tls::ServerNames names;
+  names.sni = front_.sni;
+  names.verified = front_.verified;
+  auto secured = co_await tls::connect_verified(std::move(*raw), context_, names, alpn);
   if (!secured) co_return secured.error();
   const unsigned char* chosen = nullptr;
   unsigned size = 0;
@@ -96,11 +114,6 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
   if (std::string_view(reinterpret_cast<const char*>(chosen), size) != "h2")
     co_return make_error_code(Errc::protocol);
   co_return std::make_shared<Connection>(std::move(*secured));
-}
-
-asio::awaitable<void> Edge::run(std::shared_ptr<Connection> connection) {
-  (void)co_await connection->h2.run();
-  if (connection_ == connection) connection_ = nullptr;
 }
 
 asio::awaitable<void> Edge::close() {

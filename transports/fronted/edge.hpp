@@ -1,5 +1,5 @@
-// The client's connections to an edge: TLS with the front's name, HTTP/2 inside, made when a request needs
-// one and given up when they die. edge_carrier asks by it.
+// The client's connections to an edge: TLS, HTTP/2 inside, made when a request needs one and given up when
+// they die. edge_carrier asks by it.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -10,26 +10,23 @@
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/fronted/front.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
 namespace surang::fronted {
-
-struct EdgeSettings {
-  std::vector<std::string> addresses;  ///< names or addresses to dial, in order
-  std::uint16_t port = 443;
-  std::string front;      ///< SNI, and what the certificate must be good for
-  std::string authority;  ///< whom the edge is asked for
-};
 
 class Edge {
  public:
   using Request = std::unique_ptr<tunnel::H2Stream>;
 
   /// `tcp` must outlive it; `context` verifies.
-  Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context, EdgeSettings settings);
+  Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context, Front front);
   ~Edge();
 
-  /// Asks by the connection that is up, or by a new one. Errors of dialling and of TLS; what becomes of the
+  /// Sees to it that a connection is up. Errors of dialling, and of TLS: Errc::certificate, Errc::protocol.
+  asio::awaitable<Result<void>> reach();
+
+  /// Asks by the connection that is up, or by a new one. Errors as of reach(); what becomes of the
   /// request itself, the stream tells: no_route, timed_out where the connection died.
   asio::awaitable<Result<Request>> ask(std::string_view method, std::string path, bool with_body);
 
@@ -40,12 +37,12 @@ class Edge {
 
   asio::awaitable<Result<std::shared_ptr<Connection>>> connected();
   asio::awaitable<Result<std::shared_ptr<Connection>>> connect();
-  asio::awaitable<void> run(std::shared_ptr<Connection> connection);
 
   asio::any_io_executor executor_;
   Dialer& tcp_;
   const std::shared_ptr<SSL_CTX> context_;
-  const EdgeSettings settings_;
+  const Front front_;
+  const std::string authority_ = front_.authority();
   std::shared_ptr<Connection> connection_;  // the one that takes requests
   bool connecting_ = false;
   error_code last_error_;

@@ -15,6 +15,7 @@ namespace surang::fronted {
 
 struct RequestHead {
   std::string method, target;
+  std::string forwarded_for;  ///< the values of X-Forwarded-For, one list; anybody's claim
 };
 
 using Fields = std::vector<std::pair<std::string_view, std::string_view>>;

@@ -28,6 +28,9 @@ class Http1Exchange final : public Exchange {
     const auto& message = parser_->get();
     head_.method = std::string(message.method_string());
     head_.target = std::string(message.target());
+    const auto [first, last] = message.equal_range("X-Forwarded-For");
+    for (auto field = first; field != last; ++field)
+      (head_.forwarded_for += field == first ? "" : ",") += std::string_view(field->value());
     expects_continue_ = boost::beast::iequals(message[http::field::expect], "100-continue");
     chunked_ = message.version() >= 11;
   }

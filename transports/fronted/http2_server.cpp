@@ -17,6 +17,7 @@ class Http2Exchange final : public Exchange {
   Http2Exchange(H2Request request, std::unique_ptr<H2Stream> stream) : stream_(std::move(stream)) {
     head_.method = std::move(request.method);
     head_.target = std::move(request.path);
+    head_.forwarded_for = std::move(request.forwarded_for);
   }
   ~Http2Exchange() override {
     if (!finished_) stream_->close(true);

@@ -31,19 +31,18 @@ const Fields& page_fields() {
   return all;
 }
 
+constexpr std::string_view kNotFound =
+    "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
+    "<center><h1>404 Not Found</h1></center>\r\n</body>\r\n</html>\r\n";
+constexpr std::string_view kUnavailable =
+    "<html>\r\n<head><title>503 Service Temporarily Unavailable</title></head>\r\n<body>\r\n"
+    "<center><h1>503 Service Temporarily Unavailable</h1></center>\r\n</body>\r\n</html>\r\n";
+
 asio::awaitable<void> tell(Exchange& exchange, int status, std::string_view body) {
-  const auto begun = co_await exchange.answer(status, status == 404 ? page_fields() : fields(), body.size());
+  const auto begun = co_await exchange.answer(status, status >= 400 ? page_fields() : fields(), body.size());
   if (!begun) co_return;
   const auto said = co_await exchange.write_body(asio::buffer(body));
   if (said) (void)co_await exchange.finish();
-}
-
-// Whatever the reason is.
-asio::awaitable<void> nothing_here(Exchange& exchange) {
-  constexpr std::string_view kPage =
-      "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n"
-      "<center><h1>404 Not Found</h1></center>\r\n</body>\r\n</html>\r\n";
-  co_await tell(exchange, 404, kPage);
 }
 
 }  // namespace
@@ -73,7 +72,14 @@ Origin::Origin(asio::any_io_executor executor, const std::array<std::uint8_t, 32
       tasks_(executor_) {}
 
 Origin::~Origin() {
-  for (auto& [name, entry] : sessions_) {
+  stop();
+}
+
+void Origin::stop() {
+  drain();
+  tasks_.cancel();
+  const auto all = sessions_;  // a failure may take one out
+  for (const auto& [name, entry] : all) {
     entry->alarm.cancel();
     entry->session->fail(make_error_code(Errc::closed));
   }
@@ -93,19 +99,19 @@ std::optional<Origin::Asked> Origin::read(const RequestHead& head) const {
   return Asked{*user, names.note_key, path->session, *note};
 }
 
-Origin::EntryPtr Origin::find_or_begin(const Asked& asked) {
+Origin::EntryPtr Origin::find_or_begin(const Asked& asked, const asio::ip::address& from) {
   const auto found = sessions_.find(asked.name);
-  if (found == sessions_.end()) return begin(asked);
+  if (found == sessions_.end()) return begin(asked, from);
   if (found->second->exchanges < limits_.exchanges_per_session) return found->second;
   ++counters_.limited;
   return nullptr;
 }
 
-Origin::EntryPtr Origin::begin(const Asked& asked) {
+Origin::EntryPtr Origin::begin(const Asked& asked, const asio::ip::address& from) {
   const auto& note = asked.note;
   const auto late = std::abs(std::time(nullptr) - note.time) > limits_.clock_error.count();
   const bool known = used_up_[0].contains(asked.name) || used_up_[1].contains(asked.name);
-  if (note.kind == Kind::abandon || note.up != 0 || note.down != 0 || late || known) {
+  if (draining_ || note.kind == Kind::abandon || note.up != 0 || note.down != 0 || late || known) {
     ++counters_.lost;
     return nullptr;
   }
@@ -119,12 +125,12 @@ Origin::EntryPtr Origin::begin(const Asked& asked) {
   ++counters_.sessions;
   auto entry = std::make_shared<Entry>(executor_, limits_.session, asked.user.id, asked.name);
   sessions_.emplace(asked.name, entry);
-  tasks_.spawn(run(entry, make_stream(entry->session), asked.user));
+  tasks_.spawn(run(entry, make_stream(entry->session), asked.user, from));
   return entry;
 }
 
-asio::awaitable<void> Origin::run(EntryPtr entry, StreamPtr stream, UserKey user) {
-  co_await begin_(std::move(stream), user, entry->name);
+asio::awaitable<void> Origin::run(EntryPtr entry, StreamPtr stream, UserKey user, asio::ip::address from) {
+  co_await begin_(std::move(stream), user, entry->name, from);
   if (entry->exchanges == 0) let_rest(entry);
 }
 
@@ -153,10 +159,16 @@ void Origin::forget(const EntryPtr& entry) {
   used_up_[0].insert(entry->name);
 }
 
-asio::awaitable<void> Origin::serve(Exchange& exchange) {
+// Whatever the reason is.
+asio::awaitable<void> Origin::nothing_here(Exchange& exchange) {
+  return tell(exchange, draining_ ? 503 : 404, draining_ ? kUnavailable : kNotFound);
+}
+
+asio::awaitable<void> Origin::serve(Exchange& exchange, Caller caller) {
   const auto asked = read(exchange.head());
   if (!asked) ++counters_.strangers;
-  const auto entry = asked ? find_or_begin(*asked) : nullptr;
+  if (asked && caller.known) caller.known();
+  const auto entry = asked ? find_or_begin(*asked, caller.address) : nullptr;
   if (!entry) co_return co_await nothing_here(exchange);
   struct Leave {
     Origin& origin;

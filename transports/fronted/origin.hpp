@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/ip/address.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,19 +33,32 @@ struct OriginCounters {
   std::atomic<std::uint64_t> limited{0};    ///< over a limit
 };
 
+/// Who says a request, as far as that is known before it is read.
+struct Caller {
+  asio::ip::address address;
+  std::function<void()> known;  ///< called when the request turns out to be a user's; may be empty
+};
+
 class Origin {
  public:
-  /// A session has begun: its stream, whom it is named after, and its name. What it returns runs as a task of
-  /// the origin's until the session has ended.
-  using Begin = std::function<asio::awaitable<void>(StreamPtr, UserKey, SessionName)>;
+  /// A session has begun: its stream, whom it is named after, its name, and where from. What it returns runs
+  /// as a task of the origin's until the session has ended.
+  using Begin = std::function<asio::awaitable<void>(StreamPtr, UserKey, SessionName, asio::ip::address)>;
 
   /// `users` and `counters` must outlive it.
   Origin(asio::any_io_executor executor, const std::array<std::uint8_t, 32>& bridge_key,
          const UserDirectory& users, OriginLimits limits, OriginCounters& counters, Begin begin);
-  ~Origin();  ///< breaks all sessions; nothing may be served then
+  ~Origin();  ///< as stop(); nothing may be served then
 
   /// Deals with one request to its end.
-  asio::awaitable<void> serve(Exchange& exchange);
+  asio::awaitable<void> serve(Exchange& exchange, Caller caller = {});
+
+  /// No session begins from now on; whoever asks for what is not here gets 503, so that an edge which has
+  /// another bridge asks that one.
+  void drain() noexcept { draining_ = true; }
+
+  /// Drains and breaks all sessions; nothing of it waits for anything any more.
+  void stop();
 
   std::size_t sessions() const noexcept { return sessions_.size(); }
 
@@ -59,9 +73,10 @@ class Origin {
   };
 
   std::optional<Asked> read(const RequestHead& head) const;
-  EntryPtr find_or_begin(const Asked& asked);
-  EntryPtr begin(const Asked& asked);
-  asio::awaitable<void> run(EntryPtr entry, StreamPtr stream, UserKey user);
+  EntryPtr find_or_begin(const Asked& asked, const asio::ip::address& from);
+  EntryPtr begin(const Asked& asked, const asio::ip::address& from);
+  asio::awaitable<void> run(EntryPtr entry, StreamPtr stream, UserKey user, asio::ip::address from);
+  asio::awaitable<void> nothing_here(Exchange& exchange);
   asio::awaitable<void> carry(Exchange& exchange, Asked asked, EntryPtr entry);
   asio::awaitable<void> take(Exchange& exchange, Asked asked, EntryPtr entry, bool& whole);
   asio::awaitable<void> give(Exchange& exchange, std::uint64_t from, EntryPtr entry, std::uint64_t number);
@@ -79,6 +94,7 @@ class Origin {
   // Names that are over, since what began them may be said again: those of this period and of the last.
   std::array<std::set<SessionName>, 2> used_up_;
   std::chrono::steady_clock::time_point period_{};
+  bool draining_ = false;
   TaskGroup tasks_;
 };
 

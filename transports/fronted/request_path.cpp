@@ -61,13 +61,13 @@ std::string to_text(const RequestPath& path) {
 
 std::optional<RequestPath> parse_request_path(std::string_view path) {
   std::array<std::string_view, 3> parts;
-  for (auto& part : parts) {
-    if (path.empty() || path.front() != '/') return std::nullopt;
-    path.remove_prefix(1);
-    part = path.substr(0, path.find('/'));
-    path.remove_prefix(part.size());
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    const auto slash = path.rfind('/');
+    if (slash == path.npos) return std::nullopt;
+    *part = path.substr(slash + 1);
+    path.remove_suffix(part->size() + 1);
   }
-  if (!path.empty() || !is_place(parts[0])) return std::nullopt;
+  if ((!path.empty() && path.front() != '/') || !is_place(parts[0])) return std::nullopt;
   RequestPath out;
   out.place = parts[0];
   const auto named = from_base64url(parts[1], out.session);

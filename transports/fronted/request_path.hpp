@@ -31,7 +31,8 @@ struct RequestPath {
 };
 
 std::string to_text(const RequestPath& path);
-/// Nothing for what no client of ours writes. A query behind it is none.
+/// Nothing for what no client of ours writes. A query behind it is none. What an edge is asked for before it
+/// (Front::prefix) may have come along.
 std::optional<RequestPath> parse_request_path(std::string_view path);
 
 }  // namespace surang::fronted

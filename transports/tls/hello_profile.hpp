@@ -1,5 +1,5 @@
-// What the ClientHello of a user looks like to who watches: after a browser's, as near as OpenSSL comes, one of
-// a few for each user (PROTOCOL.md, https). The https and fronted dialers make their connections by it.
+// What the ClientHello of a user looks like to who watches: after a browser's, as near as OpenSSL comes, one
+// of a few for each user (PROTOCOL.md, https). The https and fronted dialers make their connections by it.
 #pragma once
 
 #include <openssl/ssl.h>

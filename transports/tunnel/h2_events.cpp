@@ -51,6 +51,8 @@ void H2Session::received_header(std::string_view name, std::string_view value, b
     fields.protocol = value;
   else if (name == "proxy-authorization")
     fields.proxy_authorization = value;
+  else if (name == "x-forwarded-for")
+    (fields.forwarded_for += fields.forwarded_for.empty() ? "" : ",") += value;
 }
 
 void H2Session::received_frame(const nghttp2_frame& frame) {

@@ -29,6 +29,7 @@ namespace surang::tunnel {
 /// The fields of a request that an acceptor looks at.
 struct H2Request {
   std::string method, scheme, authority, path, protocol, proxy_authorization;
+  std::string forwarded_for;  ///< the values of X-Forwarded-For, one list
 };
 
 using H2Field = std::pair<std::string_view, std::string_view>;

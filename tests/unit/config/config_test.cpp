@@ -309,3 +309,58 @@ TEST_CASE("network ranges") {
   for (const auto* bad : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/-1", "::/129"})
     CHECK_MESSAGE(!NetworkRange::parse(bad), bad);
 }
+
+TEST_CASE("a fronted listener and its fronts are read, and written again") {
+  const std::string text = R"(hosts = ["192.0.2.1"]
+cover = "a.b"
+[[listen]]
+address = "127.0.0.1:8080"
+transport = "fronted"
+edges = ["10.0.0.0/8", "::1"]
+certificate = "tls/origin.pem"
+key = "/etc/origin.key"
+[[front]]
+host = "cdn.example"
+[[front]]
+host = "bridge.example"
+port = 8443
+sni = "none"
+verify = "front.example"
+at = ["192.0.2.7", "2001:db8::7"]
+path = "/media"
+)";
+  std::string why;
+  const auto options = parse_bridge_config(text, "/srv/bridge.toml", why);
+  REQUIRE_MESSAGE(options.has_value(), why);
+  const auto& listener = options->listeners.at(0);
+  CHECK((listener.edges == std::vector<std::string>{"10.0.0.0/8", "::1"}));
+  CHECK(listener.certificate == "/srv/tls/origin.pem");
+  CHECK(listener.key == "/etc/origin.key");
+  REQUIRE(options->fronts.size() == 2);
+  CHECK(options->fronts[0].sni == "cdn.example");
+  CHECK(options->fronts[1].sni.empty());
+  CHECK(options->fronts[1].verified == "front.example");
+  CHECK((options->fronts[1].addresses == std::vector<std::string>{"192.0.2.7", "2001:db8::7"}));
+  CHECK(options->fronts[1].authority() == "bridge.example:8443");
+  const auto again = parse_bridge_config(format_bridge_config(*options), "/srv/bridge.toml", why);
+  REQUIRE_MESSAGE(again.has_value(), why);
+  CHECK((again->listeners == options->listeners));
+  CHECK((again->fronts == options->fronts));
+}
+
+TEST_CASE("what does not fit in a fronted listener or a front is named at its line") {
+  const std::string head = "hosts = [\"a.b\"]\ncover = \"a.b\"\n";
+  const std::string listener = "[[listen]]\naddress = \"1.2.3.4:1\"\ntransport = \"fronted\"\n";
+  const std::string front = "[[front]]\nhost = \"cdn.example\"\n";
+  CHECK(has(bridge_error(head + listener), "needs a [[front]] section"));
+  CHECK(has(bridge_error(head + "[[listen]]\naddress = \"1.2.3.4:1\"\n" + front), "transport = \"fronted\""));
+  CHECK(has(bridge_error(head + listener + "edges = [\"10.0.0.0/33\"]\n" + front), "bridge.toml:6: "));
+  CHECK(has(bridge_error(head + listener + "key = \"k.pem\"\n" + front), "bridge.toml:6: 'certificate' and"));
+  CHECK(has(bridge_error(head + listener + "certificate = \"\"\n" + front), "must name a file"));
+  CHECK(has(bridge_error(head + listener + "iat_mode = 1\n" + front), "bridge.toml:6: "));
+  CHECK(has(bridge_error(head + listener + "[[front]]\nsni = \"cdn.example\"\n"), "'host' is missing"));
+  CHECK(
+      has(bridge_error(head + listener + "[[front]]\nhost = \"c d\"\n"), "bridge.toml:7: fronted: host=c d"));
+  CHECK(has(bridge_error(head + listener + front + "path = \"media\"\n"), "path=media"));
+  CHECK(has(bridge_error(head + listener + front + "port = 70000\n"), "bridge.toml:8: 'port'"));
+}

@@ -48,11 +48,11 @@ class EdgeDialer final : public Dialer {
     co_return std::make_unique<Brittle>(std::move(near), life ? life() : SIZE_MAX);
   }
 
-  EdgeSettings settings() const {
-    EdgeSettings out;
+  Front front() const {
+    Front out;
+    out.host = "bridge.example";
+    out.sni = out.verified = kFront;
     out.addresses = {"192.0.2.1"};
-    out.front = kFront;
-    out.authority = "bridge.example";
     return out;
   }
   std::shared_ptr<SSL_CTX> context() const { return test::make_tls_client(tls_.certificate_pem); }
@@ -85,7 +85,7 @@ struct Ends {
   explicit Ends(asio::io_context& io, OriginLimits limits = {})
       : rig(io, limits),
         dialer(io, rig),
-        edge(io.get_executor(), dialer, dialer.context(), dialer.settings()),
+        edge(io.get_executor(), dialer, dialer.context(), dialer.front()),
         session(std::make_shared<Session>(io.get_executor(), SessionLimits())),
         carrier(io.get_executor(), edge, user(), name, session) {}
   SessionName name = Rig::name();

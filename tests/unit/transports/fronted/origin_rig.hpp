@@ -49,8 +49,9 @@ class Rig {
       : chunk_(chunk),
         executor_(io.get_executor()),
         origin(executor_, kBridge, users, limits, counters,
-               [this](StreamPtr s, UserKey who, SessionName n) {
+               [this](StreamPtr s, UserKey who, SessionName n, const asio::ip::address& from) {
                  begun.push_back({who.id, n});
+                 begun_from.push_back(from.to_string());
                  return serve ? serve(std::move(s)) : echo(std::move(s));
                }),
         tasks(executor_) {}
@@ -75,8 +76,7 @@ class Rig {
   /// A connection to the origin.
   StreamPtr connect() {
     auto [near, far] = test::memory_stream_pair(executor_, chunk_);
-    tasks.spawn(
-        serve_http1(std::move(far), {}, http_limits, [this](Exchange& e) { return origin.serve(e); }));
+    tasks.spawn(serve_http1(std::move(far), {}, http_limits, [this](Exchange& e) { return take(e); }));
     return std::move(near);
   }
 
@@ -137,6 +137,13 @@ class Rig {
   }
 
  private:
+  asio::awaitable<void> take(Exchange& exchange) {
+    Caller caller;
+    if (const auto named = address_literal(exchange.head().forwarded_for)) caller.address = *named;
+    caller.known = [this] { ++known; };
+    forwarded.push_back(exchange.head().forwarded_for);
+    return origin.serve(exchange, std::move(caller));
+  }
   static asio::awaitable<void> echo(StreamPtr stream) { co_await test::echo(*stream); }
 
   std::size_t chunk_;
@@ -148,6 +155,8 @@ class Rig {
   Http1Limits http_limits;
   std::function<asio::awaitable<void>(StreamPtr)> serve;  ///< what a session does; an echo when empty
   std::vector<std::pair<UserId, SessionName>> begun;
+  std::vector<std::string> begun_from, forwarded;
+  int known = 0;  ///< requests that turned out to be a user's
   Origin origin;
   TaskGroup tasks;
 };

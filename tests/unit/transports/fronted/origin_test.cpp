@@ -221,6 +221,46 @@ TEST_CASE("a session that nobody asks for ends, and so does one that has failed"
   });
 }
 
+TEST_CASE("a session is told where it came from, and who asks for it is known for a user") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io);
+    auto text = Rig::request("POST", Rig::target(Rig::name(), Rig::note(Kind::up)), "hello");
+    text.insert(text.find("Content-Length"), "X-Forwarded-For: 192.0.2.7\r\n");
+    const auto posted = co_await rig.ask(text);
+    CHECK(posted.status == 200);
+    CHECK(rig.begun_from == std::vector<std::string>{"192.0.2.7"});
+    CHECK(rig.known == 1);
+    std::string stranger = "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.8, 192.0.2.9\r\n";
+    stranger += "x-forwarded-for:198.51.100.1\r\nConnection: close\r\n\r\n";
+    const auto page = co_await rig.ask(stranger);
+    CHECK(page.status == 404);
+    CHECK(rig.known == 1);
+    CHECK(rig.forwarded.back() == "192.0.2.8, 192.0.2.9,198.51.100.1");
+  });
+}
+
+TEST_CASE("a bridge that drains keeps its sessions and sends away whatever else is asked") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io, answers_of(5));
+    const auto session = Rig::name();
+    const auto posted = co_await rig.post(session, Rig::note(Kind::up), "hello");
+    CHECK(posted.status == 200);
+    rig.origin.drain();
+    const auto got = co_await rig.get(session, 0);
+    CHECK(got.status == 200);
+    CHECK(got.body == "hello");
+    const auto other = co_await rig.post(Rig::name(), Rig::note(Kind::up), "hello");
+    CHECK(other.status == 503);
+    CHECK(rig.begun.size() == 1);
+    const auto page = co_await rig.ask("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    CHECK(page.status == 503);
+    CHECK(page.body.find("503 Service Temporarily Unavailable") != page.body.npos);
+    rig.origin.stop();
+    const auto over = co_await rig.get(session, 5);
+    CHECK(over.status == 503);
+  });
+}
+
 TEST_CASE("HTTP as edges speak it: one after the other, in chunks, 1.0, asked first, and as nobody does") {
   for (const std::size_t chunk : {SIZE_MAX, std::size_t{1}})
     test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {

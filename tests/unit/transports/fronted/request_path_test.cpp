@@ -97,6 +97,11 @@ TEST_CASE("a path is read as it was written, and nothing else is one") {
   CHECK(read->session == path.session);
   CHECK(read->note == path.note);
 
+  const auto behind = parse_request_path("/media/v2" + text);
+  REQUIRE(behind.has_value());
+  CHECK(behind->place == path.place);
+  CHECK(behind->note == path.note);
+
   const auto session = text.substr(1 + names.place.size(), 23);
   const auto note = text.substr(text.rfind('/'));
   for (const std::string& bad : {std::string(),
@@ -109,7 +114,7 @@ TEST_CASE("a path is read as it was written, and nothing else is one") {
                                  text + "%41",
                                  text + "/x",
                                  text.substr(1),
-                                 '/' + text,
+                                 "media" + text,
                                  text.substr(0, text.size() - note.size()),
                                  "/abcde" + session + note,
                                  "/abcdefghijklmno" + session + note,
