@@ -4,7 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tunnel_rig.hpp"
 #include "transports/core/timeout.hpp"

@@ -5,7 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/stream_words.hpp"
 #include "tests/support/tunnel_rig.hpp"

@@ -1,5 +1,5 @@
 // The local port as curl uses it.
-#include "tests/integration/proxy_world.hpp"
+#include "tests/integration/client/proxy_world.hpp"
 
 using namespace surang;
 using namespace surang::test;

@@ -1,6 +1,6 @@
 // The local port as odd, early and hostile clients use it.
 
-#include "tests/integration/proxy_world.hpp"
+#include "tests/integration/client/proxy_world.hpp"
 
 using namespace surang;
 using namespace surang::test;

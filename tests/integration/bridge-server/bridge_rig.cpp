@@ -1,4 +1,4 @@
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 
 #include <doctest.h>
 #include <fcntl.h>

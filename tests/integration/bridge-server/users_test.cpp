@@ -7,7 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <ctime>
 
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tunnel_rig.hpp"
 #include "transports/core/timeout.hpp"

@@ -4,7 +4,7 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tls_server.hpp"
 #include "transports/tcp/tcp_stream.hpp"

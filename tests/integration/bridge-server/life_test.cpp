@@ -8,7 +8,7 @@
 #include <fstream>
 #include <regex>
 
-#include "tests/integration/bridge_rig.hpp"
+#include "tests/integration/bridge-server/bridge_rig.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tunnel_rig.hpp"
 

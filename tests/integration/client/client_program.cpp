@@ -1,4 +1,4 @@
-#include "tests/integration/client_program.hpp"
+#include "tests/integration/client/client_program.hpp"
 
 #include <doctest.h>
 #include <fcntl.h>

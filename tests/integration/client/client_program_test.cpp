@@ -7,8 +7,8 @@
 
 #include "client/app.hpp"
 #include "config/client_config.hpp"
-#include "tests/integration/client_program.hpp"
-#include "tests/integration/proxy_world.hpp"
+#include "tests/integration/client/client_program.hpp"
+#include "tests/integration/client/proxy_world.hpp"
 
 using namespace surang::client;
 using namespace surang::test;
