@@ -14,13 +14,14 @@ struct Entry {
   Result<std::unique_ptr<TransportDialer>> (*make)(const TransportSpec&, const BridgeIdentity&, Dialer&,
                                                    std::string&);
   Result<RawDialer> (*make_raw)(const TransportSpec&, const BridgeIdentity&, Dialer&,
-                                std::string&);  // may be null
+                                std::string&);                                            // may be null
+  Result<std::string> (*ja4)(const TransportSpec&, const BridgeIdentity&, std::string&);  // the same
 };
 
 constexpr std::array kTransports{
-    Entry{"fronted", fronted::make_dialer, nullptr},
-    Entry{"https", https::make_dialer, nullptr},
-    Entry{"obfs4", obfs4::make_dialer, obfs4::make_raw_dialer},
+    Entry{"fronted", fronted::make_dialer, nullptr, fronted::hello_ja4},
+    Entry{"https", https::make_dialer, nullptr, https::hello_ja4},
+    Entry{"obfs4", obfs4::make_dialer, obfs4::make_raw_dialer, nullptr},
 };
 
 }  // namespace
@@ -51,6 +52,13 @@ Result<RawDialer> make_raw_dialer(const TransportSpec& spec, const BridgeIdentit
   for (const auto& entry : kTransports)
     if (entry.name == spec.name && entry.make_raw) return entry.make_raw(spec, bridge, tcp, why);
   why = "there is no transport '" + spec.name + "' to a bridge that is not Surang's";
+  return make_error_code(Errc::bad_input);
+}
+
+Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why) {
+  for (const auto& entry : kTransports)
+    if (entry.name == spec.name && entry.ja4) return entry.ja4(spec, bridge, why);
+  why = "transport '" + spec.name + "' begins with no ClientHello";
   return make_error_code(Errc::bad_input);
 }
 

@@ -41,6 +41,10 @@ Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSp
                                                                const BridgeIdentity& bridge, Dialer& tcp,
                                                                std::string& why);
 
+/// JA4 of the ClientHello that a connection of this transport begins with, as a watcher sees it; an error
+/// where it has none.
+Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why);
+
 /// Connects to what stands behind a bridge that is none of ours, by the transport alone: no user, no tunnel.
 using RawDialer = std::function<asio::awaitable<Result<StreamPtr>>()>;
 /// The same of a transport that can be had so; errors as above.

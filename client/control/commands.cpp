@@ -22,7 +22,6 @@
 #include "client/pt/pt_program.hpp"
 #include "config/client_config.hpp"
 #include "config/command_line.hpp"
-#include "transports/https/https_dialer.hpp"
 
 namespace surang::client {
 namespace {
@@ -213,11 +212,10 @@ int show_wire(const Arguments& args) {
     const auto& bridge = link.name.empty() ? link.bridge.hosts.front() : link.name;
     for (const auto& spec : link.transports) {
       std::string why;
-      const auto ja4 = spec.name == "https" ? https::hello_ja4(spec, link.bridge, why)
-                                            : Result<std::string>(make_error_code(Errc::bad_input));
+      const auto ja4 = hello_ja4(spec, link.bridge, why);
       if (!ja4) continue;
-      if (!args.as_json) std::cout << spec.name << '@' << bridge << ": JA4 " << *ja4 << '\n';
-      all.push_back({{"bridge", bridge}, {"transport", spec.name}, {"ja4", *ja4}});
+      if (!args.as_json) std::cout << label(spec) << '@' << bridge << ": JA4 " << *ja4 << '\n';
+      all.push_back({{"bridge", bridge}, {"transport", label(spec)}, {"ja4", *ja4}});
     }
   }
   if (all.empty())

@@ -4,7 +4,6 @@
 
 #include "transports/core/timeout.hpp"
 #include "transports/tcp/carrier.hpp"
-#include "transports/tls/tls_stream.hpp"
 
 namespace surang::fronted {
 namespace {
@@ -39,6 +38,14 @@ asio::awaitable<void> run(std::shared_ptr<tunnel::H2Session> h2) {
 }
 
 }  // namespace
+
+tls::SslPtr make_client(SSL_CTX* context, const Front& front) {
+  tls::ServerNames names;
+  names.sni = front.sni;
+  names.verified = front.verified;
+  const std::vector<std::string> alpn{"h2", "http/1.1"};
+  return tls::make_client(context, names, alpn);
+}
 
 Edge::Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context, Front front)
     : executor_(std::move(executor)),
@@ -102,18 +109,17 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connected() {
 asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
   auto raw = co_await dial_carrier(tcp_, front_.addresses, front_.port);
   if (!raw) co_return raw.error();
-  const std::vector<std::string> alpn{"h2", "http/1.1"};
-  tls::ServerNames names;
-  names.sni = front_.sni;
-  names.verified = front_.verified;
-  auto secured = co_await tls::connect_verified(std::move(*raw), context_, names, alpn);
-  if (!secured) co_return secured.error();
+  auto ssl = make_client(context_.get(), front_);
+  if (!ssl) co_return make_error_code(Errc::bad_input);
+  auto secured = tls::TlsStream::make(std::move(*raw), std::move(ssl));
+  const auto done = co_await secured->handshake();
+  if (!done) co_return done.error();
   const unsigned char* chosen = nullptr;
   unsigned size = 0;
-  SSL_get0_alpn_selected((*secured)->ssl(), &chosen, &size);
+  SSL_get0_alpn_selected(secured->ssl(), &chosen, &size);
   if (std::string_view(reinterpret_cast<const char*>(chosen), size) != "h2")
     co_return make_error_code(Errc::protocol);
-  co_return std::make_shared<Connection>(std::move(*secured));
+  co_return std::make_shared<Connection>(std::move(secured));
 }
 
 asio::awaitable<void> Edge::close() {

@@ -11,9 +11,13 @@
 #include "transports/core/dialer.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/fronted/front.hpp"
+#include "transports/tls/tls_stream.hpp"
 #include "transports/tunnel/h2_session.hpp"
 
 namespace surang::fronted {
+
+/// A connection to the edge of `front`, nothing sent yet; null for names that cannot be any.
+tls::SslPtr make_client(SSL_CTX* context, const Front& front);
 
 class Edge {
  public:

@@ -67,4 +67,15 @@ Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, 
   return std::unique_ptr<TransportDialer>(std::make_unique<FrontedDialer>(bridge, std::move(*front), tcp));
 }
 
+Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why) {
+  const auto front = read_front(spec, why);
+  if (!front) return front.error();
+  const auto context = tls::make_hello_context(bridge.user);
+  auto ssl = make_client(context.get(), *front);
+  const auto told = ssl ? tls::hello_ja4(std::move(ssl)) : std::nullopt;
+  if (told) return *told;
+  why = "OpenSSL writes no hello";
+  return make_error_code(Errc::protocol);
+}
+
 }  // namespace surang::fronted

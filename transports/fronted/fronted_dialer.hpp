@@ -9,4 +9,7 @@ namespace surang::fronted {
 Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
                                                      Dialer& tcp, std::string& why);
 
+/// JA4 of the hellos that such a dialer sends to the edge. Nothing is sent.
+Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why);
+
 }  // namespace surang::fronted

@@ -4,9 +4,8 @@
 
 #include <ctime>
 
-#include "transports/tls/hello_profile.hpp"
 #include "transports/tcp/carrier.hpp"
-#include "transports/tls/client_hello.hpp"
+#include "transports/tls/hello_profile.hpp"
 #include "transports/tls/ticket.hpp"
 #include "transports/tls/tls_stream.hpp"
 
@@ -131,21 +130,11 @@ Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& b
   const auto names = read_names(spec, why);
   if (names.has_error()) return names.error();
   const auto context = tls::make_hello_context(bridge.user);
-  const auto ssl = make_connection(context.get(), bridge, *names, tls::draw_session_seed(std::time(nullptr)));
+  auto ssl = make_connection(context.get(), bridge, *names, tls::draw_session_seed(std::time(nullptr)));
+  const auto told = ssl ? tls::hello_ja4(std::move(ssl)) : std::nullopt;
+  if (told) return *told;
   why = "OpenSSL writes no hello";
-  if (!ssl) return make_error_code(Errc::protocol);
-  BIO* said = BIO_new(BIO_s_mem());
-  SSL_set_bio(ssl.get(), BIO_new(BIO_s_mem()), said);
-  std::size_t written = 0;
-  char* data = nullptr;
-  tls::ClientHello hello;
-  (void)SSL_write_early_data(ssl.get(), " ", 1, &written);
-  const auto size = static_cast<std::size_t>(BIO_get_mem_data(said, &data));
-  if (tls::parse_client_hello({reinterpret_cast<const std::uint8_t*>(data), size}, hello) !=
-      tls::HelloState::complete)
-    return make_error_code(Errc::protocol);
-  why.clear();
-  return tls::ja4(hello);
+  return make_error_code(Errc::protocol);
 }
 
 }  // namespace surang::https

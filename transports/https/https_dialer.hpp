@@ -13,8 +13,7 @@ namespace surang::https {
 Result<std::unique_ptr<TransportDialer>> make_dialer(const TransportSpec& spec, const BridgeIdentity& bridge,
                                                      Dialer& tcp, std::string& why);
 
-/// JA4 (FoxIO) of the hellos that such a dialer sends, which a watcher sees: "t13d1613h2_..." Nothing is
-/// sent.
+/// JA4 of the hellos that such a dialer sends. Nothing is sent.
 Result<std::string> hello_ja4(const TransportSpec& spec, const BridgeIdentity& bridge, std::string& why);
 
 }  // namespace surang::https

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "transports/tls/client_hello.hpp"
 #include "transports/tls/hello_extensions.hpp"
 
 namespace surang::tls {
@@ -91,6 +92,24 @@ std::shared_ptr<SSL_CTX> make_hello_context(const UserKey& user) {
   SSL_CTX_set_verify(c, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(c, verify_with_system_roots, nullptr);
   return context;
+}
+
+std::optional<std::string> hello_ja4(SslPtr client) {
+  BIO* said = BIO_new(BIO_s_mem());
+  SSL_set_bio(client.get(), BIO_new(BIO_s_mem()), said);
+  const auto* session = SSL_get_session(client.get());
+  std::size_t written = 0;
+  if (session && SSL_SESSION_get_max_early_data(session) > 0)
+    (void)SSL_write_early_data(client.get(), " ", 1, &written);
+  else
+    (void)SSL_do_handshake(client.get());  // waits for the answer that never comes
+  ERR_clear_error();
+  char* data = nullptr;
+  const auto size = static_cast<std::size_t>(BIO_get_mem_data(said, &data));
+  ClientHello hello;
+  if (parse_client_hello({reinterpret_cast<const std::uint8_t*>(data), size}, hello) != HelloState::complete)
+    return std::nullopt;
+  return ja4(hello);
 }
 
 }  // namespace surang::tls

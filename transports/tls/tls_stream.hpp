@@ -53,7 +53,10 @@ struct ServerNames {
   std::string verified;  ///< a name or an address that the certificate must be good for (RFC 6125)
 };
 
-/// TLS over `inner`, ALPN as given ("h2", "http/1.1"). Errc::bad_input for names that cannot be any.
+/// A client's side of a handshake, ALPN as given ("h2", "http/1.1"); null for names that cannot be any.
+SslPtr make_client(SSL_CTX* context, const ServerNames& names, const std::vector<std::string>& alpn);
+
+/// TLS over `inner` by make_client. Errc::bad_input for names that cannot be any.
 asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      ServerNames names,

@@ -30,8 +30,18 @@ ServerNames both_named(const std::string& name) {
   return {address_literal(name) ? std::string() : name, name};
 }
 
-// A client's side of a handshake; null for names that cannot be any.
-SslPtr client_of(SSL_CTX* context, const ServerNames& names, const std::vector<std::string>& alpn) {
+std::array<std::uint8_t, 32> sha256_of(const std::function<int(unsigned char**)>& encode) {
+  std::array<std::uint8_t, 32> digest{};
+  unsigned char* der = nullptr;
+  const int size = encode(&der);
+  if (size > 0) SHA256(der, static_cast<std::size_t>(size), digest.data());
+  OPENSSL_free(der);
+  return digest;
+}
+
+}  // namespace
+
+SslPtr make_client(SSL_CTX* context, const ServerNames& names, const std::vector<std::string>& alpn) {
   SslPtr ssl(SSL_new(context), SSL_free);
   SSL_set_connect_state(ssl.get());
   const auto* verified = names.verified.c_str();
@@ -51,17 +61,6 @@ SslPtr client_of(SSL_CTX* context, const ServerNames& names, const std::vector<s
   return ssl;
 }
 
-std::array<std::uint8_t, 32> sha256_of(const std::function<int(unsigned char**)>& encode) {
-  std::array<std::uint8_t, 32> digest{};
-  unsigned char* der = nullptr;
-  const int size = encode(&der);
-  if (size > 0) SHA256(der, static_cast<std::size_t>(size), digest.data());
-  OPENSSL_free(der);
-  return digest;
-}
-
-}  // namespace
-
 asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr inner,
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      std::string name,
@@ -73,7 +72,7 @@ asio::awaitable<Result<std::unique_ptr<TlsStream>>> connect_verified(StreamPtr i
                                                                      std::shared_ptr<SSL_CTX> context,
                                                                      ServerNames names,
                                                                      std::vector<std::string> alpn) {
-  auto ssl = client_of(context.get(), names, alpn);
+  auto ssl = make_client(context.get(), names, alpn);
   if (!ssl) co_return make_error_code(Errc::bad_input);
   auto stream = TlsStream::make(std::move(inner), std::move(ssl));
   const auto done = co_await stream->handshake();
@@ -85,7 +84,7 @@ asio::awaitable<Result<ShownCertificate>> look_at_certificate(StreamPtr inner,
                                                               std::shared_ptr<SSL_CTX> context,
                                                               std::string name) {
   const std::vector<std::string> alpn{"h2", "http/1.1"};
-  auto ssl = client_of(context.get(), both_named(name), alpn);
+  auto ssl = make_client(context.get(), both_named(name), alpn);
   if (!ssl) co_return make_error_code(Errc::bad_input);
   SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);  // it is verified all the same, and the result kept
   const auto stream = TlsStream::make(std::move(inner), std::move(ssl));

@@ -3,6 +3,8 @@
 
 #include <doctest.h>
 
+#include "transports/fronted/fronted_dialer.hpp"
+
 using namespace surang;
 using namespace surang::fronted;
 
@@ -107,4 +109,16 @@ TEST_CASE("what a front says wrong is named") {
   has(refused({{"host", "cdn.example"}, {"at", many}}), "too many");
   for (const auto* path : {"media", "/media/", "/", "//media", "/me dia", "/m%41", "/a?b"})
     has(refused({{"host", "cdn.example"}, {"path", path}}), "path=");
+}
+
+TEST_CASE("the JA4 of a front is told before anything is sent, and shows whether a name is") {
+  BridgeIdentity bridge;
+  std::string why;
+  const auto named = fronted::hello_ja4(spec_with({{"host", "cdn.example"}}), bridge, why);
+  REQUIRE_MESSAGE(named.has_value(), why);
+  CHECK_MESSAGE(named->starts_with("t13d"), *named);
+  const auto silent = fronted::hello_ja4(spec_with({{"host", "cdn.example"}, {"sni", "none"}}), bridge, why);
+  REQUIRE_MESSAGE(silent.has_value(), why);
+  CHECK_MESSAGE(silent->starts_with("t13i"), *silent);
+  CHECK(fronted::hello_ja4(spec_with({}), bridge, why).error() == Errc::bad_input);
 }

@@ -236,9 +236,9 @@ TEST_CASE("the JA4 a link is said to have is that of the hellos it sends") {
     bridge.public_key.fill(7);
     bridge.user = user_number(1);
     std::string why;
-    CHECK(hello_ja4(spec, bridge, why).value() == tls::ja4(hello));
+    CHECK(https::hello_ja4(spec, bridge, why).value() == tls::ja4(hello));
     spec.params.clear();
-    CHECK(hello_ja4(spec, bridge, why).error() == Errc::bad_input);
+    CHECK(https::hello_ja4(spec, bridge, why).error() == Errc::bad_input);
     CHECK(why == "https needs sni=, the name of the site the bridge shows to strangers");
   });
 }
