@@ -1,4 +1,4 @@
-// Linked into the programs of the TSan build. libtsan makes a thread's store of signals in the thread's first blocking
+// Linked into the bridge of the TSan build. libtsan makes a thread's store of signals in the thread's first blocking
 // call and loses one that comes just then; a program that is told to stop right after its start would not hear of it.
 #include <unistd.h>
 
