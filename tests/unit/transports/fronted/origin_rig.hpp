@@ -13,6 +13,7 @@
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/stream_words.hpp"
+#include "transports/core/endpoint.hpp"
 #include "transports/fronted/http1_server.hpp"
 #include "transports/fronted/origin.hpp"
 
