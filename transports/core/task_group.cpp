@@ -19,16 +19,19 @@ struct TaskGroup::State {
   asio::any_io_executor executor;
   std::list<asio::cancellation_signal> running;
   Wakeup idle;  // the last task has ended
+  std::weak_ptr<const void> owner;
 };
 
 namespace {
 
 // co_spawn awaits once more after a task that never suspended; with the task cancelled by then, that would
 // throw where nobody catches.
-asio::awaitable<void> without_late_throw(asio::awaitable<void> task) {
+asio::awaitable<void> without_late_throw([[maybe_unused]] std::shared_ptr<const void> owner,
+                                         asio::awaitable<void> task) {
   std::exception_ptr failure;
   try {
-    co_await std::move(task);
+    auto running = std::move(task);  // which goes before its owner does
+    co_await std::move(running);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -44,6 +47,10 @@ TaskGroup::~TaskGroup() {
   cancel();
 }
 
+void TaskGroup::kept_by(std::weak_ptr<const void> owner) {
+  state_->owner = std::move(owner);
+}
+
 void TaskGroup::spawn(asio::awaitable<void> task) {
   start(enter(), std::move(task));
 }
@@ -54,7 +61,7 @@ TaskGroup::Entry TaskGroup::enter() {
 
 void TaskGroup::start(Entry entry, asio::awaitable<void> task) {
   auto state = state_;
-  asio::co_spawn(state->executor, without_late_throw(std::move(task)),
+  asio::co_spawn(state->executor, without_late_throw(state->owner.lock(), std::move(task)),
                  asio::bind_cancellation_slot(entry->slot(), [state, entry](std::exception_ptr failure) {
                    state->running.erase(entry);
                    if (state->running.empty()) state->idle.notify();

@@ -21,6 +21,10 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
+  /// Every task started from now on keeps `owner`, which holds what it works with, until it has unwound; for
+  /// where nobody can join(). An owner of this group itself is meant, so it is not kept by the group.
+  void kept_by(std::weak_ptr<const void> owner);
+
   /// By which a task, or what it has started itself, ends that task as cancel() would. Used on its executor,
   /// between the task's beginning and its end.
   class Task {

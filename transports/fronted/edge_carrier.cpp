@@ -77,6 +77,11 @@ std::string EdgeCarrier::path(Kind kind, std::uint64_t up) {
 }
 
 asio::awaitable<void> EdgeCarrier::run() {
+  struct Stop {
+    TaskGroup& tasks;
+    ~Stop() { tasks.cancel(); }
+  };
+  const Stop stop{tasks_};
   tasks_.spawn(bring_down());
   tasks_.spawn(bring_up());
   co_await session_->wait_left();

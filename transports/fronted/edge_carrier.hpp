@@ -14,9 +14,12 @@ namespace surang::fronted {
 
 class EdgeCarrier {
  public:
-  /// `edge` must outlive it.
+  /// `edge` must outlive it, and it its tasks: kept_by().
   EdgeCarrier(asio::any_io_executor executor, Edge& edge, const UserKey& user, const SessionName& name,
               std::shared_ptr<Session> session);
+
+  /// `owner` holds this and its edge; what run() has started keeps it until that has unwound.
+  void kept_by(std::weak_ptr<const void> owner) { tasks_.kept_by(std::move(owner)); }
 
   /// Works until both directions have ended, the stream is left, which the bridge is told, or the session is
   /// broken: Errc::no_route when the bridge does not know it (any more), Errc::timed_out when nothing came

@@ -11,16 +11,26 @@
 namespace surang::fronted {
 namespace {
 
-// Keeps what it works with, since its dialer may be gone by then.
-asio::awaitable<void> carry(std::shared_ptr<Edge> edge, std::shared_ptr<Session> session, UserKey user,
-                            SessionName name) {
+// What carries a session, which its tasks keep: its dialer may be gone by then.
+struct Carried {
+  Carried(asio::any_io_executor executor, std::shared_ptr<Edge> by, const UserKey& user,
+          const SessionName& name, std::shared_ptr<Session> what)
+      : edge(std::move(by)),
+        session(what),
+        carrier(std::move(executor), *edge, user, name, std::move(what)) {}
+  const std::shared_ptr<Edge> edge;
+  const std::shared_ptr<Session> session;
+  EdgeCarrier carrier;
+};
+
+asio::awaitable<void> carry(std::shared_ptr<Carried> carried) {
   struct Ended {
     Session& session;
     ~Ended() { session.fail(make_error_code(Errc::closed)); }  // nobody waits for what is carried no more
   };
-  const Ended ended{*session};
-  EdgeCarrier carrier(co_await asio::this_coro::executor, *edge, user, name, session);
-  co_await carrier.run();
+  const Ended ended{*carried->session};
+  carried->carrier.kept_by(carried);
+  co_await carried->carrier.run();
 }
 
 class FrontedDialer final : public TransportDialer {
@@ -45,7 +55,7 @@ class FrontedDialer final : public TransportDialer {
     if (!reached) co_return reached.error();
     const auto name = draw_session_name(bridge_.user.id, bridge_.public_key);
     const auto session = std::make_shared<Session>(executor, SessionLimits{});
-    sessions_->spawn(carry(edge, session, bridge_.user, name));
+    sessions_->spawn(carry(std::make_shared<Carried>(executor, edge, bridge_.user, name, session)));
     co_return co_await connect_channel(make_stream(session), bridge_.user, bridge_.public_key, name);
   }
 

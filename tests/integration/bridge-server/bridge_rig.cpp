@@ -224,7 +224,7 @@ void BridgeProcess::signal(int number) const {
   ::kill(pid_, number);
 }
 
-int BridgeProcess::wait(std::chrono::seconds limit) {
+int BridgeProcess::wait(std::chrono::milliseconds limit) {
   const int code = wait_for_exit(pid_, limit);
   if (code >= 0) pid_ = -1;
   return code;

@@ -72,7 +72,7 @@ class BridgeProcess {
   void start();  ///< until it listens
   void signal(int number) const;
   /// Its exit code; -1 when it has not ended within `limit`.
-  int wait(std::chrono::seconds limit);
+  int wait(std::chrono::milliseconds limit);
   /// Waits until the log has `text`.
   bool logged(std::string_view text, std::chrono::seconds limit = std::chrono::seconds(10));
   std::string log();
