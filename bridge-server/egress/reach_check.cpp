@@ -9,6 +9,7 @@
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/core/wakeup.hpp"
+#include "transports/core/wrapping_stream.hpp"
 
 namespace surang::bridge {
 namespace {
@@ -33,32 +34,32 @@ ReachAnswer::Name name_result(const error_code& why) {
 }
 
 // A connection whose bytes somebody pays for, and of which no more than `most` are read.
-class Metered final : public Stream {
+class Metered final : public WrappingStream {
  public:
   Metered(StreamPtr inner, std::size_t most, ReachCheck::Spent spent)
-      : inner_(std::move(inner)), left_(most), spent_(std::move(spent)) {}
+      : WrappingStream(std::move(inner)), left_(most), spent_(std::move(spent)) {}
 
-  asio::any_io_executor executor() override { return inner_->executor(); }
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
     if (left_ == 0) return make_error_code(Errc::limit);
     const auto n = inner_->try_read(asio::buffer(into, left_));
     if (n) count(*n), left_ -= *n;
     return n;
   }
-  asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
+  Result<asio::const_buffer> try_write(asio::const_buffer from) override {
+    const auto left = inner_->try_write(from);
+    if (left) count(from.size() - left->size());
+    return left;
+  }
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
     count(from.size());
     return inner_->write_all(from);
   }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
 
  private:
   void count(std::size_t n) {
     if (spent_) *spent_ += n;
   }
 
-  StreamPtr inner_;
   std::size_t left_;
   ReachCheck::Spent spent_;
 };

@@ -1,6 +1,7 @@
 #include "client/bridges/carrier.hpp"
 #include "client/outer_proxy/outer_proxy_dialer.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/core/wrapping_stream.hpp"
 
 namespace surang::client {
 namespace {
@@ -17,32 +18,30 @@ struct Counters {
 };
 
 // A connection by the proxy, counted.
-class CountedStream final : public Stream {
+class CountedStream final : public WrappingStream {
  public:
   CountedStream(StreamPtr inner, std::shared_ptr<Counters> counters)
-      : inner_(std::move(inner)), counters_(std::move(counters)) {
+      : WrappingStream(std::move(inner)), counters_(std::move(counters)) {
     ++counters_->open;
   }
   ~CountedStream() override { --counters_->open; }
 
-  asio::any_io_executor executor() override { return inner_->executor(); }
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
     auto got = inner_->try_read(into);
     if (got) counters_->down += *got;
     return got;
   }
-  asio::awaitable<Result<void>> wait_readable() override { return inner_->wait_readable(); }
+  Result<asio::const_buffer> try_write(asio::const_buffer from) override {
+    auto left = inner_->try_write(from);
+    if (left) counters_->up += from.size() - left->size();
+    return left;
+  }
   asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
     counters_->up += from.size();
     return inner_->write_all(from);
   }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
-  int carrier_socket() const noexcept override { return inner_->carrier_socket(); }
-  asio::awaitable<Result<void>> wait_broken() override { return inner_->wait_broken(); }
 
  private:
-  StreamPtr inner_;
   std::shared_ptr<Counters> counters_;
 };
 

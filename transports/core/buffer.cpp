@@ -14,6 +14,8 @@ using Memory = BlockPool<ScratchBuffer::kSize, 16>;
 
 ScratchBuffer::ScratchBuffer() : block_(Memory::take()) {}
 
-ScratchBuffer::~ScratchBuffer() { Memory::give(std::move(block_)); }
+ScratchBuffer::~ScratchBuffer() {
+  Memory::give(std::move(block_));
+}
 
 }  // namespace surang

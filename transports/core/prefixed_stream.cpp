@@ -4,14 +4,15 @@
 #include <cstring>
 #include <utility>
 
+#include "transports/core/wrapping_stream.hpp"
+
 namespace surang {
 namespace {
 
-class PrefixedStream final : public Stream {
+class PrefixedStream final : public WrappingStream {
  public:
-  PrefixedStream(std::string first, StreamPtr inner) : first_(std::move(first)), inner_(std::move(inner)) {}
-
-  asio::any_io_executor executor() override { return inner_->executor(); }
+  PrefixedStream(std::string first, StreamPtr inner)
+      : WrappingStream(std::move(inner)), first_(std::move(first)) {}
 
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
     if (first_.empty()) return inner_->try_read(into);
@@ -26,18 +27,8 @@ class PrefixedStream final : public Stream {
     co_return co_await inner_->wait_readable();
   }
 
-  Result<asio::const_buffer> try_write(asio::const_buffer from) override { return inner_->try_write(from); }
-  asio::awaitable<Result<void>> write_all(asio::const_buffer from) override {
-    return inner_->write_all(from);
-  }
-  asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
-  void close(bool abort) noexcept override { inner_->close(abort); }
-  int carrier_socket() const noexcept override { return inner_->carrier_socket(); }
-  asio::awaitable<Result<void>> wait_broken() override { return inner_->wait_broken(); }
-
  private:
   std::string first_;
-  const StreamPtr inner_;
 };
 
 }  // namespace

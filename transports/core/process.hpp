@@ -11,7 +11,8 @@ namespace surang {
 /// Gives how many descriptors that are.
 std::size_t prepare_process();
 
-/// Runs `work` in a thread that none of the process's signals go to: they are for the thread that waits for them.
+/// Runs `work` in a thread that none of the process's signals go to: they are for the thread that waits for
+/// them.
 std::thread start_thread(std::function<void()> work);
 
 }  // namespace surang

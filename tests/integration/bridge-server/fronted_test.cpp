@@ -22,10 +22,10 @@ constexpr const char* kName = "edge.test";
 struct FrontedBridge : BridgeProcess {
   explicit FrontedBridge(std::uint16_t cover_port) : BridgeProcess(cover_port), origin_port(free_port()) {
     const auto chain = (dir / "origin.pem").string(), key = (dir / "origin.key").string();
-    const auto made =
-        run_program({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                     "-nodes", "-days", "2", "-subj", std::string("/CN=") + kName, "-addext",
-                     std::string("subjectAltName=DNS:") + kName, "-keyout", key, "-out", chain});
+    const auto made = run_program(
+        {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", std::string("/CN=") + kName, "-addext",
+         std::string("subjectAltName=DNS:") + kName, "-keyout", key, "-out", chain});
     REQUIRE_MESSAGE(made.code == 0, made.out);
     ::setenv("SSL_CERT_FILE", chain.c_str(), 1);
     const auto at = std::to_string(origin_port);

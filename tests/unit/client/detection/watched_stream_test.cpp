@@ -10,9 +10,9 @@
 #include "client/detection/goodput_monitor.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
-#include "tests/support/wrapping_stream.hpp"
 #include "transports/core/relay.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/core/wrapping_stream.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 
 using namespace surang;
@@ -24,7 +24,7 @@ namespace {
 using asio::ip::tcp;
 
 // A TCP stream that counts what is copied out of it; what is spliced goes past it.
-class CountingStream final : public test::WrappingStream {
+class CountingStream final : public WrappingStream {
  public:
   CountingStream(StreamPtr inner, std::size_t& copied) : WrappingStream(std::move(inner)), copied_(copied) {}
   Result<std::size_t> try_read(asio::mutable_buffer into) override {

@@ -10,10 +10,10 @@
 
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
-#include "tests/support/wrapping_stream.hpp"
 #include "tests/unit/transports/tcp/loopback.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/core/wrapping_stream.hpp"
 
 using namespace surang;
 using namespace std::chrono_literals;
@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // A TCP stream that does not show its socket, so that the relay has to copy.
-using Opaque = test::WrappingStream;
+using Opaque = WrappingStream;
 
 enum class Kind { memory, byte_by_byte, splice, copy };
 constexpr Kind kKinds[] = {Kind::memory, Kind::byte_by_byte, Kind::splice, Kind::copy};

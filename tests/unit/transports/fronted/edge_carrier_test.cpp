@@ -2,8 +2,8 @@
 #include "transports/fronted/edge_carrier.hpp"
 
 #include "tests/support/tls_server.hpp"
-#include "tests/support/wrapping_stream.hpp"
 #include "tests/unit/transports/fronted/origin_rig.hpp"
+#include "transports/core/wrapping_stream.hpp"
 #include "transports/fronted/channel.hpp"
 #include "transports/fronted/http2_server.hpp"
 #include "transports/tls/tls_stream.hpp"
@@ -18,7 +18,7 @@ namespace {
 constexpr std::string_view kFront = "front.example";
 
 // A connection that breaks after so many bytes of the edge's have been read.
-class Brittle final : public test::WrappingStream {
+class Brittle final : public WrappingStream {
  public:
   Brittle(StreamPtr inner, std::size_t life) : WrappingStream(std::move(inner)), life_(life) {}
   Result<std::size_t> try_read(asio::mutable_buffer into) override {

@@ -1,11 +1,11 @@
-// Passes everything on, and shows no socket: for streams of tests that change one thing.
+// Passes everything on but the socket: the base of streams that change one thing about another.
 #pragma once
 
 #include <utility>
 
 #include "transports/core/stream.hpp"
 
-namespace surang::test {
+namespace surang {
 
 class WrappingStream : public Stream {
  public:
@@ -19,9 +19,11 @@ class WrappingStream : public Stream {
   }
   asio::awaitable<Result<void>> shutdown_write() override { return inner_->shutdown_write(); }
   void close(bool abort) noexcept override { inner_->close(abort); }
+  int carrier_socket() const noexcept override { return inner_->carrier_socket(); }
+  asio::awaitable<Result<void>> wait_broken() override { return inner_->wait_broken(); }
 
  protected:
   StreamPtr inner_;
 };
 
-}  // namespace surang::test
+}  // namespace surang
