@@ -26,7 +26,12 @@ CREATE TABLE IF NOT EXISTS users (
   used INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID)";
 
-constexpr auto kColumns = "SELECT id, secret, name, created, expires, quota, used FROM users";
+// g++ 12 takes one expression of `+` for a write out of bounds (gcc.gnu.org/PR105651).
+std::string selecting(std::string_view which) {
+  std::string text = "SELECT id, secret, name, created, expires, quota, used FROM users";
+  text += which;
+  return text;
+}
 
 bool is_name(const std::string& name) {
   return !name.empty() && name.size() <= 64 && name.front() != ' ' && name.back() != ' ' &&
@@ -110,13 +115,13 @@ Result<UserRecord> UserStore::add(const std::string& name, std::optional<std::in
 
 std::vector<UserRecord> UserStore::list() const {
   std::vector<UserRecord> users;
-  SQLite::Statement select(impl_->database, std::string(kColumns) + " ORDER BY name");
+  SQLite::Statement select(impl_->database, selecting(" ORDER BY name"));
   while (select.executeStep()) users.push_back(record(select));
   return users;
 }
 
 std::optional<UserRecord> UserStore::find(const std::string& name) const {
-  SQLite::Statement select(impl_->database, std::string(kColumns) + " WHERE name = ?");
+  SQLite::Statement select(impl_->database, selecting(" WHERE name = ?"));
   select.bind(1, name);
   if (!select.executeStep()) return std::nullopt;
   return record(select);
