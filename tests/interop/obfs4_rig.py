@@ -196,6 +196,9 @@ class Behind:
         line = b""
         while not line.endswith(b"\n"):
             line += receive(sock, 1)
+        self.answer(sock, line)
+
+    def answer(self, sock, line):
         words = line.split()
         if words[0] == b"bulk":
             sock.sendall(both_ways(sock, int(words[1])))

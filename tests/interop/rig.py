@@ -4,6 +4,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -21,6 +22,8 @@ def free_port():
 
 
 class Rig:
+    PLACES = ""  # more locations of the TLS sites
+
     def __init__(self, build_dir):
         self.build_dir = build_dir
         self.directory = tempfile.mkdtemp(prefix="surang-interop-")
@@ -54,7 +57,7 @@ class Rig:
             return f"""  server {{ listen 127.0.0.1:{port} ssl http2; listen [::1]:{port} ssl http2; server_name {name};
     ssl_certificate {self.authority.of(name)}; ssl_certificate_key {self.authority.key};
     location = / {{ return 200 '{name}\\n'; }} location = /post {{ return 200 'posted\\n'; }}
-    location = /object {{ root {self.directory}; }} }}
+    location = /object {{ root {self.directory}; }} {self.PLACES} }}
 """
         # One process, so that nothing of nginx outlives a run that is killed.
         with open(self.file("nginx.conf"), "w") as file:
@@ -71,8 +74,9 @@ http {{
 """)
         self.run(["nginx", "-c", self.file("nginx.conf"), "-e", self.file("error.log")], "nginx", self.https)
 
-    def run(self, words, name, port):
-        daemon = Daemon(words, self.file(name + ".log"), env={"SSL_CERT_FILE": self.authority.certificate})
+    def run(self, words, name, port, dies_by=signal.SIGKILL, **variables):
+        variables = {"SSL_CERT_FILE": self.authority.certificate} | variables
+        daemon = Daemon(words, self.file(name + ".log"), env=variables, dies_by=dies_by)
         self.daemons.append(daemon)
         for _ in range(500):
             with socket.socket() as probe:
@@ -112,8 +116,8 @@ listen front
 """)
         self.run(["haproxy", "-db", "-f", self.file("haproxy.cfg")], "haproxy", self.front)
 
-    def client(self, name, port, bridge, extra=""):
-        """`bridge`: what its section of the configuration says."""
+    def client(self, name, port, bridge, extra="", **variables):
+        """`bridge`: what its section of the configuration says. `variables` of its environment."""
         config = self.file(f"client-{name}.toml")
         with open(config, "w") as file:
             file.write(f"""listen = ["127.0.0.1:{port}", "[::1]:{port}"]
@@ -129,6 +133,6 @@ pattern = "localhost"
 captive_probe = ""
 """)
         binary = os.path.join(self.build_dir, "client/surang")
-        daemon = Daemon([binary, "--config", config, "run"], self.file(f"client-{name}.log"))
+        daemon = Daemon([binary, "--config", config, "run"], self.file(f"client-{name}.log"), env=variables)
         daemon.wait_for(f"listening on 127.0.0.1:{port}")
         return daemon

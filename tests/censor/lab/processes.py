@@ -27,7 +27,8 @@ def sh(*words, check=True, timeout=30, **options):
 class Daemon:
     """A program that stays; its output goes to a file. `stop` is safe to call twice."""
 
-    def __init__(self, words, log, namespace=None, env=None):
+    def __init__(self, words, log, namespace=None, env=None, dies_by=signal.SIGKILL):
+        """`dies_by`: the signal that it gets when its parent is gone."""
         words = [str(w) for w in words]
         if namespace:
             words = ["ip", "netns", "exec", namespace] + words
@@ -35,7 +36,7 @@ class Daemon:
         self.name = os.path.basename(words[4] if namespace else words[0])
         with open(log, "ab") as out:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                                            preexec_fn=end_with_the_parent, env={**os.environ, **(env or {})})
+                                            preexec_fn=lambda: end_with_the_parent(dies_by), env={**os.environ, **(env or {})})
 
     @property
     def pid(self):

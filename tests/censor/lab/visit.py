@@ -68,10 +68,10 @@ class Visitor:
         sh("certutil", "-d", database, "-N", "--empty-password")
         sh("certutil", "-d", database, "-A", "-t", "C,,", "-n", "test", "-i", self.authority.certificate)
 
-    def chromium(self, url, proxy=None, limit=40):
+    def chromium(self, url, proxy=None, limit=40, flags=()):
         """(page text, milliseconds until the page was there as the browser itself measured, or None)."""
         profile = tempfile.mkdtemp(dir=self.directory, prefix="profile-")
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        flags = [*flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  "--disable-dev-shm-usage", "--disable-default-apps", "--no-default-browser-check",
                  "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication",
