@@ -45,5 +45,5 @@ def lanes(rig):
             cases += [(f"{name}: {what}", function) for what, function in edge_cases.NAMES]
         made.append((EdgeLane(rig, name, kind), cases))
     made.append((Lane(rig), sight_cases.CASES))
-    made += [(Lane(rig), cases) for cases in (*fleet_cases.lanes(), idle_cases.CASES)]
+    made += [*fleet_cases.lanes(rig), (Lane(rig), idle_cases.CASES)]
     return made

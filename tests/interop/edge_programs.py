@@ -74,7 +74,7 @@ class Nginx(Edge):
 error_log {self.file('error.log')} {level};
 events {{ worker_connections 4096; }}
 http {{ access_log {self.file('access.log')} combined; {places}
-{self.site()}{self.more()}}}
+{self.more()}{self.site()}}}
 """)
         # Its master ends the workers, which would outlive it otherwise.
         self.run(["nginx", "-c", config, "-e", self.file("error.log")], dies_by=signal.SIGTERM)
