@@ -15,6 +15,7 @@ class Edge:
     """`bridges`: their ports, where `tls` those that speak it. `told`: it logs all that it can."""
 
     tls = False
+    variables = {}  # of its environment
 
     def __init__(self, rig, name, bridges, told=False):
         self.rig, self.name, self.bridges, self.told = rig, name, bridges, told
@@ -34,7 +35,7 @@ class Edge:
         """The program, once it listens."""
         self.starts += 1
         name = os.path.join(os.path.basename(self.directory), f"run{self.starts}")
-        self.daemon = self.rig.run(words, name, self.port, **options)
+        self.daemon = self.rig.run(words, name, self.port, **self.variables, **options)
 
     def stop(self):
         """At once, and what goes through it is cut."""
