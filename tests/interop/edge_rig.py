@@ -98,7 +98,7 @@ class EdgeRig(Rig):
     def __init__(self, build_dir, full):
         super().__init__(build_dir)
         self.full, self.guide, self.one_browser = full, Guide(), threading.Lock()
-        self.far = None
+        self.far, self.clients = None, {}  # by their SOCKS5 ports
         self.plain_port, self.tls_port = free_port(), free_port()
         self.PLACES = f"location /pages/ {{ root {self.directory}; types {{ text/html html; text/javascript js; }} }}"
 
@@ -160,5 +160,6 @@ class EdgeRig(Rig):
     def client_by(self, link, **variables):
         proxy = free_port()
         variables = {"SSL_CERT_FILE": self.authority.certificate} | variables
-        self.daemons.append(self.client(f"{proxy}", proxy, f'link = "{link}"', **variables))
+        self.clients[proxy] = self.client(f"{proxy}", proxy, f'link = "{link}"', **variables)
+        self.daemons.append(self.clients[proxy])
         return proxy
