@@ -1,6 +1,7 @@
 """Edges: nginx, HAProxy and nghttpx as programs, with the shipped configurations or with none, each before bridges at ports
 of loopback."""
 import os
+import re
 import signal
 import time
 
@@ -20,7 +21,7 @@ class Edge:
     def __init__(self, rig, name, bridges, told=False):
         self.rig, self.name, self.bridges, self.told = rig, name, bridges, told
         self.port, self.starts, self.daemon = free_port(), 0, None
-        self.directory = rig.file(name.replace(" ", "-").replace(",", ""))
+        self.directory = rig.file(re.sub(r"\W+", "-", name))
         os.makedirs(self.directory)
 
     def file(self, name):

@@ -117,6 +117,9 @@ class EdgeRig(Rig):
         self.bridge.start()
 
     def stop(self):
+        for daemon in self.daemons:  # all at once: a bridge waits for its clients
+            if daemon.alive():
+                daemon.process.terminate()
         super().stop()
         if self.far:
             self.far.stop()
