@@ -188,9 +188,10 @@ struct World {
     return [this](const TransportSpec& spec, const BridgeIdentity&,
                   std::string& why) -> Result<std::unique_ptr<TransportDialer>> {
       why = "unknown";
-      if (spec.name != "a" && spec.name != "b") return make_error_code(Errc::bad_input);
+      if (spec.name != "a" && spec.name != "b" && spec.name != "fronted")
+        return make_error_code(Errc::bad_input);
       return std::unique_ptr<TransportDialer>(
-          std::make_unique<Transport>(spec.name, spec.name == "a" ? a : b));
+          std::make_unique<Transport>(spec.name, spec.name == "b" ? b : a));
     };
   }
   static BridgePoolOptions options(std::chrono::seconds trust) {

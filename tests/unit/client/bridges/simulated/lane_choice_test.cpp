@@ -133,6 +133,34 @@ TEST_CASE("a session that vanishes in use is left within two round trips and hal
   });
 }
 
+TEST_CASE("a session of fronted goes on when its way was away for seconds, another's has ended") {
+  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
+    for (const std::string transport : {"fronted", "a"}) {
+      World w(e);
+      const auto link = share_link("home", {transport});
+      w.pool.set_bridges({link});
+      CHECK(co_await w.fetch() == "hello");
+      const Endpoint to("drip.test", 443);
+      const auto stream = co_await w.pool.dial(to);
+      REQUIRE(stream.has_value());
+      std::string got(20, '\0');
+      const auto before = co_await (*stream)->read_exactly(asio::buffer(got));
+      CHECK(before.has_value());
+      w.a.line.set(Line::State::held);
+      for (const auto away = Clock::now(); Clock::now() - away < 5s;) {
+        CHECK(co_await w.fetch() != "hello");
+        co_await test::sleep_for(500ms);
+      }
+      w.a.line.set(Line::State::open);
+      const auto after = co_await (*stream)->read_exactly(asio::buffer(got));
+      CHECK(after.has_value() == (transport == "fronted"));
+      co_await test::sleep_for(1s);
+      CHECK(co_await w.fetch() == "hello");
+      co_await w.end();
+    }
+  });
+}
+
 TEST_CASE("the longer the way the longer is waited, and no more than two round trips and half a second") {
   simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
     for (const auto round_trip : {20ms, 150ms, 600ms}) {
