@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <utility>
 
 namespace surang::bridge {
 
@@ -18,6 +19,8 @@ void UserTable::load(const std::vector<UserRecord>& users) {
     const auto known = accounts_.find(user.key.id);
     if (known != accounts_.end() && known->second->key == user.key) {
       account = known->second;
+      // Another bridge with the same database has counted, too.
+      if (user.used > account->stored) account->used += user.used - std::exchange(account->stored, user.used);
     } else {
       account = std::make_shared<Account>();
       account->key = user.key;

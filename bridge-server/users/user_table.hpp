@@ -31,8 +31,8 @@ struct Account {
 
 class UserTable : public UserDirectory {
  public:
-  /// Takes over what the database says now: new users, changed limits, removed ones (marked on their
-  /// Account).
+  /// Takes over what the database says now: new users, changed limits, what was used elsewhere, removed ones
+  /// (marked on their Account). Called where take_usage is.
   void load(const std::vector<UserRecord>& users);
 
   std::optional<UserKey> find(const UserId& id) const override;

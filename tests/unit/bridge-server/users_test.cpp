@@ -119,6 +119,17 @@ TEST_CASE("the table admits who is in good standing and follows the database") {
   CHECK(table.find(late.key.id));
   CHECK(!table.find(me.key.id));
 
+  // What another bridge with the same database has added to it counts, and is not added once more.
+  account->used += 5;
+  full.used = 130;
+  table.load({late, full});
+  CHECK(account->used == 135);
+  CHECK(table.take_usage() == std::vector{std::pair{full.key.id, std::uint64_t{5}}});
+  full.used = 200;
+  table.load({late, full});
+  CHECK(!table.find(full.key.id));
+  CHECK(table.take_usage().empty());
+
   // The same name with fresh keys is somebody else.
   full.key.secret[0] = 9;
   full.used = 0;
