@@ -20,7 +20,7 @@ class Edge:
 
     def __init__(self, rig, name, bridges, told=False):
         self.rig, self.name, self.bridges, self.told = rig, name, bridges, told
-        self.port, self.starts, self.daemon = free_port(), 0, None
+        self.port, self.daemon, self.started = free_port(), None, []
         self.directory = rig.file(re.sub(r"\W+", "-", name))
         os.makedirs(self.directory)
 
@@ -34,13 +34,14 @@ class Edge:
 
     def run(self, words, **options):
         """The program, once it listens."""
-        self.starts += 1
-        name = os.path.join(os.path.basename(self.directory), f"run{self.starts}")
+        name = os.path.join(os.path.basename(self.directory), f"run{len(self.started)}")
         self.daemon = self.rig.run(words, name, self.port, **self.variables, **options)
+        self.started.append(self.daemon)
 
     def stop(self):
         """At once, and what goes through it is cut."""
-        self.daemon.stop()
+        for daemon in self.started:  # one that was told to end with its connections may still have some
+            daemon.stop()
 
     def logs(self):
         """All that it has written."""
