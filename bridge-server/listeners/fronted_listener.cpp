@@ -1,6 +1,6 @@
 #include "bridge-server/listeners/fronted_listener.hpp"
 
-#include <algorithm>
+#include <array>
 #include <string_view>
 #include <utility>
 

@@ -14,6 +14,8 @@ class Carrier : public Dialer, public tunnel::Control {
  public:
   /// Its connections share a session and may be given before that has answered.
   virtual bool shared() const noexcept = 0;
+  /// As TransportDialer says.
+  virtual bool resumes() const noexcept { return false; }
   virtual asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit) = 0;
   virtual tunnel::TunnelStatus status() const = 0;
   virtual std::chrono::steady_clock::time_point heard() const noexcept = 0;

@@ -55,8 +55,6 @@ struct Lane {
   std::vector<Clock::time_point> deaths;  // of sessions in use, of late
 
   std::string name() const { return label(spec) + '@' + bridge; }
-  /// Its sessions outlive the connections that they go by: one that is silent may come back by itself.
-  bool outlives() const { return spec.name == "fronted"; }
   bool live() const { return carrier->status().live; }
 };
 

@@ -122,7 +122,7 @@ asio::awaitable<void> BridgePool::State::verify(Self s, LanePtr lane, tunnel::Se
   auto answer = co_await lane->carrier->ping(session, milliseconds(1500) + 4 * rtt);
   if (network != s->moves) co_return;  // the session was left behind, there may be another by now
   const bool crawls = lane->carrier->heard(session) > begun;
-  if (!answer && (crawls || lane->outlives())) {
+  if (!answer && (crawls || lane->carrier->resumes())) {
     if (lane->carrier->status().session == session) s->suspect(lane);
     answer = co_await lane->carrier->ping(session, kCrawlLimit);
     if (network != s->moves || !answer) co_return;  // the session ends by itself when it is dead

@@ -10,6 +10,7 @@ class TunnelCarrier final : public Carrier {
       : transport_(std::move(transport)), tunnel_(std::move(executor), *transport_, user, options) {}
 
   bool shared() const noexcept override { return true; }
+  bool resumes() const noexcept override { return transport_->resumes(); }
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override { return tunnel_.dial(std::move(to)); }
   StreamPtr dial_at_once(const Endpoint& to) override { return tunnel_.dial_at_once(to); }
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {

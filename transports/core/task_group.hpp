@@ -5,10 +5,14 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -50,6 +54,26 @@ class TaskGroup {
   void cancel();                        ///< asks all running tasks to unwind
   boost::asio::awaitable<void> join();  ///< returns when none runs; not cancellable half way
   std::size_t size() const noexcept;
+
+  /// Awaits `work` of an object that the tasks work with: when that has ended or was cancelled, they are
+  /// cancelled and have unwound. Not cancellable from there on.
+  template <class T>
+  boost::asio::awaitable<T> end_with(boost::asio::awaitable<T> work) {
+    namespace asio = boost::asio;
+    std::exception_ptr failure;
+    std::optional<T> result;
+    try {
+      result.emplace(co_await std::move(work));
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    cancel();
+    co_await join();
+    if (failure) std::rethrow_exception(failure);
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    co_return std::move(*result);
+  }
 
  private:
   struct State;

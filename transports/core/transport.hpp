@@ -25,6 +25,8 @@ class TransportDialer {
   virtual ~TransportDialer() = default;
   virtual std::string_view name() const noexcept = 0;  ///< "https", "obfs4", ...
   virtual asio::awaitable<Result<Authenticated>> connect() = 0;
+  /// What it connects goes on by other connections when the one beneath dies: a silent one may come back.
+  virtual bool resumes() const noexcept { return false; }
 };
 
 class TransportAcceptor {

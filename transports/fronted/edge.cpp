@@ -32,6 +32,14 @@ struct Edge::Connection {
 
 namespace {
 
+tls::ServerNames names_of(const Front& front) {
+  return {front.sni, front.verified};
+}
+
+std::vector<std::string> alpn() {
+  return {"h2", "http/1.1"};
+}
+
 // The edge may be gone by then.
 asio::awaitable<void> run(std::shared_ptr<tunnel::H2Session> h2) {
   (void)co_await h2->run();
@@ -40,11 +48,7 @@ asio::awaitable<void> run(std::shared_ptr<tunnel::H2Session> h2) {
 }  // namespace
 
 tls::SslPtr make_client(SSL_CTX* context, const Front& front) {
-  tls::ServerNames names;
-  names.sni = front.sni;
-  names.verified = front.verified;
-  const std::vector<std::string> alpn{"h2", "http/1.1"};
-  return tls::make_client(context, names, alpn);
+  return tls::make_client(context, names_of(front), alpn());
 }
 
 Edge::Edge(asio::any_io_executor executor, Dialer& tcp, std::shared_ptr<SSL_CTX> context, Front front)
@@ -109,17 +113,15 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connected() {
 asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
   auto raw = co_await dial_carrier(tcp_, front_.addresses, front_.port);
   if (!raw) co_return raw.error();
-  auto ssl = make_client(context_.get(), front_);
-  if (!ssl) co_return make_error_code(Errc::bad_input);
-  auto secured = tls::TlsStream::make(std::move(*raw), std::move(ssl));
-  const auto done = co_await secured->handshake();
-  if (!done) co_return done.error();
+  auto names = names_of(front_);
+  auto secured = co_await tls::connect_verified(std::move(*raw), context_, std::move(names), alpn());
+  if (!secured) co_return secured.error();
   const unsigned char* chosen = nullptr;
   unsigned size = 0;
-  SSL_get0_alpn_selected(secured->ssl(), &chosen, &size);
+  SSL_get0_alpn_selected((*secured)->ssl(), &chosen, &size);
   if (std::string_view(reinterpret_cast<const char*>(chosen), size) != "h2")
     co_return make_error_code(Errc::protocol);
-  co_return std::make_shared<Connection>(std::move(secured));
+  co_return std::make_shared<Connection>(std::move(*secured));
 }
 
 asio::awaitable<void> Edge::close() {

@@ -42,6 +42,7 @@ class FrontedDialer final : public TransportDialer {
         context_(tls::make_hello_context(bridge.user)) {}
 
   std::string_view name() const noexcept override { return "fronted"; }
+  bool resumes() const noexcept override { return true; }
 
   asio::awaitable<Result<Authenticated>> connect() override {
     const auto executor = co_await asio::this_coro::executor;

@@ -1,8 +1,5 @@
 #include "transports/fronted/http2_server.hpp"
 
-#include <boost/asio/cancellation_state.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <exception>
 #include <memory>
 #include <utility>
 
@@ -77,18 +74,8 @@ class Server final : public tunnel::H2Observer {
       : handle_(std::move(handle)), tasks_(peer->executor()), h2_(std::move(peer), options(), this) {}
 
   asio::awaitable<void> run() {
-    std::exception_ptr failure;
-    try {
-      (void)co_await h2_.run();
-    } catch (...) {
-      failure = std::current_exception();
-    }
     // What deals with requests works with this.
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    tasks_.cancel();
-    co_await tasks_.join();
-    if (failure) std::rethrow_exception(failure);
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    (void)co_await tasks_.end_with(h2_.run());
   }
 
   void on_request(H2Request request, std::unique_ptr<H2Stream> stream) override {

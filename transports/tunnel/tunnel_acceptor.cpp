@@ -1,7 +1,6 @@
 #include "transports/tunnel/tunnel_acceptor.hpp"
 
 #include <boost/asio/use_awaitable.hpp>
-#include <exception>
 #include <utility>
 
 #include "transports/core/relay.hpp"
@@ -51,21 +50,7 @@ class Server final : public H2Observer {
         tasks_(peer.stream->executor()),
         session_(std::move(peer.stream), options_of(limits, counters, user_bytes), this) {}
 
-  asio::awaitable<error_code> run() {
-    std::exception_ptr failure;
-    error_code result;
-    try {
-      result = co_await session_.run();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    tasks_.cancel();
-    co_await tasks_.join();
-    if (failure) std::rethrow_exception(failure);
-    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
-    co_return result;
-  }
+  asio::awaitable<error_code> run() { return tasks_.end_with(session_.run()); }
 
   void on_request(H2Request request, std::unique_ptr<H2Stream> stream) override {
     if (!proven_) {

@@ -142,6 +142,7 @@ class Transport : public TransportDialer {
  public:
   Transport(std::string name, FarEnd& far) : name_(std::move(name)), far_(far) {}
   std::string_view name() const noexcept override { return name_; }
+  bool resumes() const noexcept override { return name_ == "fronted"; }
   asio::awaitable<Result<Authenticated>> connect() override {
     ++far_.connects;
     const bool cut = far_.line.state == Line::State::lost;

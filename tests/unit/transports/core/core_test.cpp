@@ -134,6 +134,66 @@ TEST_CASE("a task ends itself by its handle, alone, before and after it waits") 
   });
 }
 
+namespace {
+
+// Works with itself, in tasks of its own.
+struct Owner {
+  Owner(asio::any_io_executor executor, bool& is_gone) : gone(is_gone), tasks(std::move(executor)) {}
+  ~Owner() { gone = true; }
+  asio::awaitable<void> work() {
+    struct Last {
+      Owner& owner;
+      ~Last() { ++owner.unwound; }
+    };
+    const Last last{*this};
+    co_await test::sleep_for(1h);
+  }
+  bool& gone;
+  int unwound = 0;
+  TaskGroup tasks;
+};
+
+}  // namespace
+
+TEST_CASE("tasks keep their group's owner until they have unwound, and where they never do") {
+  for (const bool cancelled : {true, false}) {
+    bool gone = false;
+    {
+      asio::io_context io;
+      auto owner = std::make_shared<Owner>(io.get_executor(), gone);
+      owner->tasks.kept_by(owner);
+      for (int i = 0; i < 2; ++i) owner->tasks.spawn(owner->work());
+      io.run_for(1ms);
+      if (cancelled) owner->tasks.cancel();
+      owner.reset();
+      CHECK_FALSE(gone);
+      if (cancelled) io.run();
+      CHECK(gone == cancelled);
+    }
+    CHECK(gone);
+  }
+}
+
+TEST_CASE("a group that work ends with is empty afterwards, however that came") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    bool first = false, second = false, third = false;
+    TaskGroup group(io.get_executor());
+    group.spawn(wait_and_note(first));
+    CHECK((co_await group.end_with(answer_after(1ms))).value() == 42);
+    CHECK(first);
+    group.spawn(wait_and_note(second));
+    auto work = group.end_with(answer_after(1h));
+    const auto late = co_await with_timeout(5ms, std::move(work));
+    CHECK(late.has_error());
+    CHECK(second);
+    CHECK(group.size() == 0);
+    group.spawn(wait_and_note(third));
+    group.cancel();
+    co_await group.join();
+    CHECK(third);
+  });
+}
+
 TEST_CASE("a wakeup wakes those who wait, once") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     Wakeup wakeup, sibling;
