@@ -156,7 +156,9 @@ TEST_CASE(
     Providers tunnel(io.get_executor(), good.context, bad.context);
     const auto truth = asio::ip::make_address("93.184.7.7");
     {
-      Doh doh(io.get_executor(), providers_at({"1.1.1.1", "2.2.2.2"}), client, direct, &tunnel);
+      auto patient = providers_at({"1.1.1.1", "2.2.2.2"});
+      patient.stagger = patient.limit = 30s;
+      Doh doh(io.get_executor(), patient, client, direct, &tunnel);
       const auto answer = co_await doh.resolve("x.example", nullptr);
       REQUIRE(answer.has_value());
       CHECK(answer->addresses == std::vector{truth});
