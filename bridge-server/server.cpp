@@ -18,6 +18,7 @@
 #include "bridge-server/listeners/worker.hpp"
 #include "bridge-server/reload_signal.hpp"
 #include "config/bridge_config.hpp"
+#include "config/exit_code.hpp"
 #include "transports/core/process.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
@@ -29,7 +30,6 @@ namespace {
 using namespace std::chrono_literals;
 using Options = std::shared_ptr<const config::BridgeOptions>;
 
-constexpr int kUnavailable = 69, kPermission = 77, kConfig = 78;
 constexpr auto kDrainLimit = 30s;
 constexpr auto kHousekeeping = 2s;  // usage to disk, expiry, quota, own addresses, users changed on disk
 constexpr auto kNameLimit = 5s, kNameAge = 60s;  // for looking up the names that clients know this bridge by

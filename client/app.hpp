@@ -8,11 +8,10 @@
 #include <string>
 
 #include "config/client_options.hpp"
+#include "config/exit_code.hpp"
 
 namespace surang::client {
 
-// sysexits.h, and 3 for `status` when nothing runs.
-enum ExitCode { kOk = 0, kNotRunning = 3, kUsage = 64, kUnavailable = 69, kPermission = 77, kConfig = 78 };
 
 struct LoadedConfig {
   int status = kOk;

@@ -20,11 +20,10 @@
 #include "bridge-server/server.hpp"
 #include "config/bridge_config.hpp"
 #include "config/command_line.hpp"
+#include "config/exit_code.hpp"
 
 namespace surang::bridge {
 namespace {
-
-constexpr int kNotRunning = 3, kUsage = 64, kUnavailable = 69;
 
 // "2027-01-31", the first moment of that day in UTC.
 std::int64_t unix_day(const std::string& text) {

@@ -9,13 +9,12 @@
 #include "bridge-server/control/control_client.hpp"
 #include "bridge-server/keys.hpp"
 #include "config/bridge_config.hpp"
+#include "config/exit_code.hpp"
 #include "config/private_file.hpp"
 #include "transports/obfs4/identity.hpp"
 
 namespace surang::bridge {
 namespace {
-
-constexpr int kUsage = 64, kUnavailable = 69, kPermission = 77, kConfig = 78;
 
 // A machine whose IPv6 is switched off has no sockets of that family.
 bool has_ipv6() {

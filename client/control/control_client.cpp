@@ -1,26 +1,15 @@
 #include "client/control/control_client.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/json/parse.hpp>
 #include <exception>
 
+#include "client/control/local_socket.hpp"
+
 namespace surang::client {
-
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using Local = asio::local::stream_protocol;
-
 namespace {
-
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
 asio::awaitable<Result<ControlAnswer>> ask(Local::endpoint to, std::string method, std::string target) {
   Local::socket connection(co_await asio::this_coro::executor);

@@ -1,28 +1,17 @@
 #include "client/control/control_server.hpp"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <memory>
 
+#include "client/control/local_socket.hpp"
 #include "transports/core/timeout.hpp"
 
 namespace surang::client {
-
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using Local = asio::local::stream_protocol;
-
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kIdle{30};
 
 using Request = http::request<http::string_body>;

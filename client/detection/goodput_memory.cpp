@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLately = 10min;
+constexpr auto kReachedLately = 10min;
 constexpr std::size_t kMostDomains = 64;
 constexpr std::size_t kLeastDomains = 2;
 
@@ -24,7 +24,7 @@ double median(std::vector<double>& values) {
 void GoodputMemory::add(const std::string& domain, Goodput reached, Clock::time_point now) {
   const auto it = known_.find(domain);
   if (it != known_.end()) {
-    if (reached.rate >= it->second.best.rate || now - it->second.at > kLately) it->second = {reached, now};
+    if (reached.rate >= it->second.best.rate || now - it->second.at > kReachedLately) it->second = {reached, now};
     return;
   }
   if (known_.size() >= kMostDomains)
@@ -36,7 +36,7 @@ void GoodputMemory::add(const std::string& domain, Goodput reached, Clock::time_
 std::optional<Goodput> GoodputMemory::others(const std::string& domain, Clock::time_point now) const {
   std::vector<double> rates, windows, with_losses;
   for (const auto& [name, known] : known_) {
-    if (name == domain || now - known.at > kLately) continue;
+    if (name == domain || now - known.at > kReachedLately) continue;
     rates.push_back(known.best.rate);
     if (known.best.window > 0) windows.push_back(known.best.window);
     if (known.best.with_losses > 0) with_losses.push_back(known.best.with_losses);

@@ -4,13 +4,14 @@
 #include <boost/asio/ip/address.hpp>
 #include <cstring>
 
+#include "client/socks5.hpp"
+
 namespace surang::client {
 namespace {
 
+using namespace socks5;
+
 constexpr std::size_t kMaxText = 255;  // SOCKS4 user id and name, which end with a NUL
-constexpr std::uint8_t kConnect = 1, kBind = 2, kUdpAssociate = 3;
-constexpr std::uint8_t kNoAuth = 0, kPassword = 2, kNoMethod = 0xff;
-constexpr std::uint8_t kIpv4 = 1, kName = 3, kIpv6 = 4;
 
 std::uint8_t at(const std::string& s, std::size_t i) {
   return static_cast<std::uint8_t>(s[i]);

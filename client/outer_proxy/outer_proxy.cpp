@@ -5,15 +5,16 @@
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
 
+#include "client/socks5.hpp"
+
 namespace surang::client {
 namespace {
 
 namespace errc = boost::system::errc;
+using namespace socks5;
 
 constexpr std::size_t kMostText = 255;  // SOCKS
 constexpr std::size_t kMostHead = 16 * 1024;
-constexpr std::uint8_t kNoAuth = 0, kPassword = 2;
-constexpr std::uint8_t kIpv4 = 1, kName = 3, kIpv6 = 4;
 
 std::string byte(std::size_t value) {
   return {static_cast<char>(value)};

@@ -16,7 +16,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds kBetweenLooks{1};
+constexpr std::chrono::seconds kBetweenParents{1};
 
 asio::awaitable<void> until_stdin_ends() {
   asio::posix::stream_descriptor input(co_await asio::this_coro::executor);
@@ -34,7 +34,7 @@ asio::awaitable<void> until_stdin_ends() {
 asio::awaitable<void> until_another_parent() {
   asio::steady_timer pause(co_await asio::this_coro::executor);
   for (const auto parent = ::getppid(); ::getppid() == parent;) {
-    pause.expires_after(kBetweenLooks);
+    pause.expires_after(kBetweenParents);
     co_await pause.async_wait(asio::use_awaitable);
   }
 }

@@ -15,7 +15,7 @@ using noise::Bytes;
 using noise::Key;
 
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint32_t kMostPadding = 256;
+constexpr std::uint32_t kMostHelloPadding = 256;
 constexpr std::size_t kMostRest = 1024;
 constexpr std::chrono::seconds kFillerAfter{30};  // edges cut at 60 s and more
 
@@ -53,7 +53,7 @@ asio::awaitable<Result<Bytes>> read_message(Stream& raw, Key bridge_key) {
 
 // The version, and more so that no length is the same.
 Bytes payload() {
-  Bytes out(1 + randombytes_uniform(kMostPadding));
+  Bytes out(1 + randombytes_uniform(kMostHelloPadding));
   out[0] = kVersion;
   return out;
 }

@@ -21,7 +21,7 @@ using Kind = Note::Kind;
 constexpr std::size_t kMostInPost = 1000 * 1000;  // what every edge takes
 constexpr std::size_t kMostPosts = 8;
 constexpr std::uint64_t kTellAfter = 2 << 20;  // bytes that have come, a quarter of what the bridge keeps
-constexpr std::uint32_t kMostPadding = 160;
+constexpr std::uint32_t kMostNotePadding = 160;
 constexpr auto kAnswerLimit = 30s;  // until the head of an answer
 constexpr auto kPostLimit = 90s;
 constexpr auto kGiveUp = 30s;  // without any success
@@ -73,7 +73,7 @@ std::string EdgeCarrier::path(Kind kind, std::uint64_t up) {
   note.down = session_->received();
   told_ = std::max(told_, note.down);
   return to_text(
-      {names_.place, name_, seal_note(names_.note_key, name_, note, randombytes_uniform(kMostPadding))});
+      {names_.place, name_, seal_note(names_.note_key, name_, note, randombytes_uniform(kMostNotePadding))});
 }
 
 asio::awaitable<void> EdgeCarrier::run() {

@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 using Kind = Note::Kind;
 
 constexpr std::size_t kMostNames = 200000;  // in one period
-constexpr std::uint32_t kMostPadding = 400;
+constexpr std::uint32_t kMostAnswerPadding = 400;
 
 // No edge may keep an answer, or hold back the part of one.
 const Fields& fields() {
@@ -212,7 +212,7 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
   answer.kind = Kind::received;
   answer.time = std::time(nullptr);
   answer.up = session.received();
-  const auto sealed = seal_note(asked.note_key, asked.name, answer, randombytes_uniform(kMostPadding));
+  const auto sealed = seal_note(asked.note_key, asked.name, answer, randombytes_uniform(kMostAnswerPadding));
   const std::string_view body(reinterpret_cast<const char*>(sealed.data()), sealed.size());
   co_await tell(exchange, 200, body);
 }

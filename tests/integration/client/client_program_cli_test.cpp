@@ -12,6 +12,7 @@
 #include "tests/integration/client/proxy_world.hpp"
 #include "tests/support/tls_server.hpp"
 
+using namespace surang;
 using namespace surang::client;
 using namespace surang::test;
 namespace fs = std::filesystem;

@@ -10,6 +10,7 @@
 #include "tests/integration/client/client_program.hpp"
 #include "tests/integration/client/proxy_world.hpp"
 
+using namespace surang;
 using namespace surang::client;
 using namespace surang::test;
 namespace fs = std::filesystem;

@@ -18,7 +18,7 @@ ShareLink parsed(const std::string& text) {
   return *link;
 }
 
-std::string refusal(const std::string& text) {
+std::string line_refusal(const std::string& text) {
   std::string why;
   CHECK_MESSAGE(parse_bridge_line(text, why).has_error(), text);
   CHECK(why.find(kCert.substr(4, 12)) == why.npos);
@@ -26,7 +26,7 @@ std::string refusal(const std::string& text) {
 }
 
 bool names(const std::string& text, std::string_view part) {
-  const auto why = refusal(text);
+  const auto why = line_refusal(text);
   const bool found = why.find(part) != why.npos;
   if (!found) MESSAGE(why);
   return found;

@@ -3,13 +3,13 @@
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 
 #include "config/bridge_config.hpp"
 #include "config/client_config.hpp"
 #include "config/network_range.hpp"
 #include "config/private_file.hpp"
+#include "tests/support/temporary_dir.hpp"
 #include "tests/support/tls_server.hpp"
 
 using namespace surang;
@@ -39,13 +39,6 @@ std::string source_file(const std::string& name) {
   content << in.rdbuf();
   return content.str();
 }
-
-struct TemporaryDir {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / ("surang-config-" + std::to_string(std::random_device{}()));
-  TemporaryDir() { std::filesystem::create_directory(path); }
-  ~TemporaryDir() { std::filesystem::remove_all(path); }
-};
 
 }  // namespace
 
@@ -173,7 +166,7 @@ TEST_CASE("a mistyped key that must be there is named, with its line") {
 }
 
 TEST_CASE("certificates are looked at when the file is loaded") {
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   const auto file = dir.path / "client.toml";
   std::ofstream(file) << "log_level = \"info\"\nextra_ca_file = \"extra.pem\"\n";
   const auto refused = [&] {
@@ -234,7 +227,7 @@ TEST_CASE("a bad bridge file is refused") {
 }
 
 TEST_CASE("appending keeps what is there and never leaves a broken file") {
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   const auto file = dir.path / "sub" / "client.toml";
   std::string why;
   REQUIRE(append_rule(file, {RuleAction::never, "ads.example"}, why).has_value());
@@ -264,7 +257,7 @@ TEST_CASE("a bridge may be given by a bridge line, if it says what stands behind
   CHECK(has(client_error("[[bridge]]\nline = \"obfs4 x\"\n"),
             "client.toml:2: not a usable bridge line: the address"));
   CHECK(has(client_error(section + " behind=socks5\"\nlink = \"surang://x\"\n"), "client.toml:3: "));
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   ShareLink ours;
   ours.bridge.hosts = {"192.0.2.1"};
   ours.transports.emplace_back().name = "https";
@@ -276,7 +269,7 @@ TEST_CASE("a bridge may be given by a bridge line, if it says what stands behind
 }
 
 TEST_CASE("several bridges are added at once, and what cannot be written is said") {
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   const auto file = dir.path / "client.toml";
   std::string why;
   ShareLink first;

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "config/client_config.hpp"
+#include "tests/support/temporary_dir.hpp"
 
 using namespace surang;
 using namespace surang::config;
@@ -16,14 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = BlockPageMark::Kind;
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("surang-lists-" + std::to_string(std::random_device{}()));
+struct Folder : test::TemporaryDir {
   fs::path config = path / "client.toml";
-  Folder() {
-    fs::create_directory(path);
-    write("client.toml", "");
-  }
-  ~Folder() { fs::remove_all(path); }
+  Folder() { write("client.toml", ""); }
   void write(const std::string& name, const std::string& text) const { std::ofstream(path / name) << text; }
 
   ClientOptions load() const {
@@ -50,7 +45,7 @@ const ServiceGroup* named(const std::vector<ServiceGroup>& services, const std::
   return found == services.end() ? nullptr : &*found;
 }
 
-bool has(const std::string& text, const std::string& part) {
+bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != text.npos;
 }
 
@@ -133,31 +128,31 @@ TEST_CASE("a broken list is refused with file and line") {
     folder.write("block_pages.toml", text);
     return folder.refused();
   };
-  CHECK(has(pages("[[page]\n"), "block_pages.toml:1: "));
+  CHECK(mentions(pages("[[page]\n"), "block_pages.toml:1: "));
   CHECK(pages("[[page]]\nplace = [\"isp.example\"]\n") ==
         "block_pages.toml:2: unknown key 'place', did you mean 'places'?");
-  CHECK(has(pages("\n[[page]]\nnote = \"x\"\n"), "block_pages.toml:2: a page needs at least one"));
-  CHECK(has(pages("[[page]]\nphrases = [\"no\"]\n"), "block_pages.toml:2: 'no' is too short"));
-  CHECK(has(pages("[[page]]\nphrases = [\"" + std::string(201, 'x') + "\"]\n"), "is longer than 200 bytes"));
-  CHECK(has(pages("[[page]]\nphrases = [\"two\\nlines\"]\n"), "one line"));
-  CHECK(has(pages("[[page]]\nheaders = [\"Some Filter\"]\n"), "is no header such as"));
-  CHECK(has(pages("[[page]]\nheaders = [\"Some Filter: 1\"]\n"), "is no header such as"));
-  CHECK(has(pages("[[page]]\nplaces = [\"some isp\"]\n"), "has a blank"));
+  CHECK(mentions(pages("\n[[page]]\nnote = \"x\"\n"), "block_pages.toml:2: a page needs at least one"));
+  CHECK(mentions(pages("[[page]]\nphrases = [\"no\"]\n"), "block_pages.toml:2: 'no' is too short"));
+  CHECK(mentions(pages("[[page]]\nphrases = [\"" + std::string(201, 'x') + "\"]\n"), "is longer than 200 bytes"));
+  CHECK(mentions(pages("[[page]]\nphrases = [\"two\\nlines\"]\n"), "one line"));
+  CHECK(mentions(pages("[[page]]\nheaders = [\"Some Filter\"]\n"), "is no header such as"));
+  CHECK(mentions(pages("[[page]]\nheaders = [\"Some Filter: 1\"]\n"), "is no header such as"));
+  CHECK(mentions(pages("[[page]]\nplaces = [\"some isp\"]\n"), "has a blank"));
   std::string many = "[[page]]\nphrases = [";
   for (std::size_t i = 0; i < BlockPageList::kMost; ++i) many += "\"phrase " + std::to_string(i) + "\",";
-  CHECK(has(pages(many + "]\n"), "more than 4000 marks"));
-  CHECK(has(pages(std::string(300'000, '#')), "larger than 256 KB"));
+  CHECK(mentions(pages(many + "]\n"), "more than 4000 marks"));
+  CHECK(mentions(pages(std::string(300'000, '#')), "larger than 256 KB"));
   folder.write("block_pages.toml", "");
 
   const auto services = [&](const std::string& text) {
     folder.write("services.toml", text);
     return folder.refused();
   };
-  CHECK(has(services("[[service]]\npatterns = [\"a.example\"]\n"), "services.toml:1: 'name' is missing"));
-  CHECK(has(services("[[service]]\nname = \"A\"\n"), "'patterns' must list at least one"));
-  CHECK(has(services("[[service]]\nname = \"A\"\npatterns = [\"a..b\"]\n"),
+  CHECK(mentions(services("[[service]]\npatterns = [\"a.example\"]\n"), "services.toml:1: 'name' is missing"));
+  CHECK(mentions(services("[[service]]\nname = \"A\"\n"), "'patterns' must list at least one"));
+  CHECK(mentions(services("[[service]]\nname = \"A\"\npatterns = [\"a..b\"]\n"),
             "services.toml:3: 'a..b' is no pattern"));
-  CHECK(has(services("[[service]]\nname = \"\"\npatterns = [\"a.example\"]\n"), "services.toml:2: 'name'"));
+  CHECK(mentions(services("[[service]]\nname = \"\"\npatterns = [\"a.example\"]\n"), "services.toml:2: 'name'"));
 }
 
 TEST_CASE("a host in two services is refused, and both are named") {
@@ -193,5 +188,5 @@ TEST_CASE("sensitive hosts are patterns") {
   REQUIRE_MESSAGE(options.has_value(), why);
   CHECK(options->sensitive.size() == 3);
   CHECK(parse_client_config("\nsensitive = [\"a b\"]", "client.toml", why).has_error());
-  CHECK(has(why, "client.toml:2: 'a b' is no pattern"));
+  CHECK(mentions(why, "client.toml:2: 'a b' is no pattern"));
 }

@@ -4,24 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <random>
+#include "tests/support/temporary_dir.hpp"
 
 using namespace surang;
 using namespace surang::config;
 namespace fs = std::filesystem;
 
-namespace {
-
-struct TemporaryDir {
-  fs::path path = fs::temp_directory_path() / ("surang-private-" + std::to_string(std::random_device{}()));
-  TemporaryDir() { fs::create_directory(path); }
-  ~TemporaryDir() { fs::remove_all(path); }
-};
-
-}  // namespace
-
 TEST_CASE("a link to a file stays one") {
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   fs::create_directory(dir.path / "dotfiles");
   const auto real = dir.path / "dotfiles" / "real.toml", named = dir.path / "client.toml";
   fs::create_symlink("dotfiles/link.toml", named);
@@ -38,7 +28,7 @@ TEST_CASE("a link to a file stays one") {
 }
 
 TEST_CASE("who owns a file goes on owning it") {
-  const TemporaryDir dir;
+  const test::TemporaryDir dir;
   const auto file = dir.path / "client.toml";
   REQUIRE(write_private_file(file, "a"));
   const bool root = ::geteuid() == 0;

@@ -8,7 +8,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Script {
+struct FreezeScript {
   FreezeMemory memory;
   Clock::time_point now{10'000s};
 
@@ -23,7 +23,7 @@ struct Script {
 }  // namespace
 
 TEST_CASE("twice at like points among others that went on, and the tunnel went beyond") {
-  Script s;
+  FreezeScript s;
   s.froze(16'000);
   s.carried();
   CHECK(!s.believed());
@@ -32,7 +32,7 @@ TEST_CASE("twice at like points among others that went on, and the tunnel went b
 }
 
 TEST_CASE("three times where nothing is known of others") {
-  Script s;
+  FreezeScript s;
   s.froze(16'000, false);
   s.carried();
   s.froze(16'000, false);
@@ -42,14 +42,14 @@ TEST_CASE("three times where nothing is known of others") {
 }
 
 TEST_CASE("what stands still together stood still once") {
-  Script s;
+  FreezeScript s;
   for (int i = 0; i < 6; ++i) s.froze(16'000, true, 1s);
   s.carried();
   CHECK(!s.believed());
 }
 
 TEST_CASE("without contrast nothing is believed") {
-  Script s;
+  FreezeScript s;
   for (int i = 0; i < 6; ++i) s.froze(16'000);
   CHECK(!s.believed());
   s.carried(15'000);  // no further than direct
@@ -61,7 +61,7 @@ TEST_CASE("without contrast nothing is believed") {
 }
 
 TEST_CASE("points that differ are chance") {
-  Script s;
+  FreezeScript s;
   s.carried();
   for (const std::uint64_t at : {2'000U, 16'000U, 90'000U, 400'000U}) {
     s.froze(at);
@@ -71,7 +71,7 @@ TEST_CASE("points that differ are chance") {
 }
 
 TEST_CASE("a direct connection that went further clears the host") {
-  Script s;
+  FreezeScript s;
   s.froze(16'000);
   s.carried();
   s.memory.passed("a.example", 16'500);
@@ -83,7 +83,7 @@ TEST_CASE("a direct connection that went further clears the host") {
 }
 
 TEST_CASE("after a belief that was acted on once is enough, for a day") {
-  Script s;
+  FreezeScript s;
   s.froze(16'000);
   s.carried();
   s.froze(16'000);

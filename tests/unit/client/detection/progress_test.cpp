@@ -26,8 +26,8 @@ Bytes operator+(Bytes a, const Bytes& b) {
 }
 
 // A connection in a time of its own. Bytes come to a reader that waits, unless told otherwise.
-struct Script {
-  explicit Script(std::chrono::milliseconds rtt = 40ms, FirstFlight::Kind kind = FirstFlight::Kind::tls)
+struct ProgressScript {
+  explicit ProgressScript(std::chrono::milliseconds rtt = 40ms, FirstFlight::Kind kind = FirstFlight::Kind::tls)
       : progress(kind, 500, rtt, now) {}
 
   Clock::time_point now{100s};
@@ -119,7 +119,7 @@ TEST_CASE("a refused certificate is an alert and nothing else") {
   CHECK(!refuses_certificate(change + record(23, 19) + record(23, 100)));
   CHECK(!refuses_certificate({}));
 
-  Script s;
+  ProgressScript s;
   s.progress.to_site(change + record(23, 19), s.now);
   CHECK(!s.progress.certificate_refused());  // of what?
   s.comes(record(22, 90));
@@ -129,22 +129,22 @@ TEST_CASE("a refused certificate is an alert and nothing else") {
 }
 
 TEST_CASE("a connection that stands still in the middle of a record is frozen") {
-  Script s;
+  ProgressScript s;
   s.comes(record(22, 90) + record(23, 3000) + half(16000));
   CHECK(s.after(2900ms) == Stall::none);
   CHECK(s.after(3000ms) == Stall::in_record);
-  Script far(900ms);
+  ProgressScript far(900ms);
   far.comes(half(16000));
   CHECK(far.after(3500ms) == Stall::none);
   CHECK(far.after(3600ms) == Stall::in_record);
 }
 
 TEST_CASE("what has come whole, or 512 KB, is not frozen by standing still") {
-  Script idle;
+  ProgressScript idle;
   idle.comes(record(22, 90) + record(23, 15000));
   CHECK(idle.after(60s) == Stall::none);
   CHECK(!idle.progress.may_stall());
-  Script credited;
+  ProgressScript credited;
   for (int i = 0; i < 20; ++i) credited.comes(record(23, 16384));
   credited.comes(half(16000));
   CHECK(credited.after(3s) == Stall::in_record);
@@ -154,12 +154,12 @@ TEST_CASE("what has come whole, or 512 KB, is not frozen by standing still") {
   for (int i = 0; i < 12; ++i) credited.comes(record(23, 16384));
   credited.comes(half(16000));
   CHECK(credited.after(60s) == Stall::none);
-  Script nothing;
+  ProgressScript nothing;
   CHECK(nothing.after(60s) == Stall::none);
 }
 
 TEST_CASE("a stall of a lossy network that ends in time is none") {
-  Script s;
+  ProgressScript s;
   s.comes(record(22, 90));
   const auto whole = record(23, 16384);
   const auto part = [&](std::size_t from, std::size_t to) {
@@ -178,7 +178,7 @@ TEST_CASE("a stall of a lossy network that ends in time is none") {
 }
 
 TEST_CASE("a browser that reads slowly freezes nothing") {
-  Script s;
+  ProgressScript s;
   s.progress.from_site(half(16000), s.now);  // and nobody waits for more: the browser takes its time
   CHECK(s.after(60s) == Stall::none);
   s.now += 60s;
@@ -188,7 +188,7 @@ TEST_CASE("a browser that reads slowly freezes nothing") {
 }
 
 TEST_CASE("an unanswered request freezes where boxes stop, and nowhere else") {
-  Script s;
+  ProgressScript s;
   s.comes(record(23, 14000));
   s.now += 60s;
   CHECK(s.after(60s) == Stall::none);
@@ -198,7 +198,7 @@ TEST_CASE("an unanswered request freezes where boxes stop, and nowhere else") {
   s.comes(record(23, 200));
   CHECK(s.after(60s) == Stall::none);
   for (const std::size_t size : {5000U, 40000U}) {
-    Script other;
+    ProgressScript other;
     for (std::size_t n = 0; n < size; n += 5000) other.comes(record(23, 4995));
     other.asks();
     CHECK(other.after(60s) == Stall::none);
@@ -208,7 +208,7 @@ TEST_CASE("an unanswered request freezes where boxes stop, and nowhere else") {
 TEST_CASE("half an answer of plain HTTP that stands still is looked into, a whole one never") {
   const auto text = [](std::string_view s) { return Bytes(s.begin(), s.end()); };
   const auto request = text("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
-  Script s(40ms, FirstFlight::Kind::http);
+  ProgressScript s(40ms, FirstFlight::Kind::http);
   s.progress.said_first(request);
   s.comes(text("HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n") + Bytes(1000, 'x'));
   CHECK(s.progress.announced());
@@ -218,7 +218,7 @@ TEST_CASE("half an answer of plain HTTP that stands still is looked into, a whol
   CHECK(!s.progress.may_stall());
   CHECK(s.after(60s) == Stall::none);
 
-  Script far(1s, FirstFlight::Kind::http);
+  ProgressScript far(1s, FirstFlight::Kind::http);
   far.progress.said_first(request);
   far.comes(text("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"));
   CHECK(!far.progress.announced());
@@ -227,7 +227,7 @@ TEST_CASE("half an answer of plain HTTP that stands still is looked into, a whol
 }
 
 TEST_CASE("a throttled site is slow by its records' time") {
-  Script s;
+  ProgressScript s;
   s.comes(record(22, 90));
   s.asks();
   s.now += 40ms;
@@ -240,7 +240,7 @@ TEST_CASE("a throttled site is slow by its records' time") {
 }
 
 TEST_CASE("a policed site is slow although it comes in bursts") {
-  Script s;
+  ProgressScript s;
   s.comes(record(22, 90));
   for (int i = 0; i < 12; ++i) {
     auto piece = record(23, 16384);
@@ -254,7 +254,7 @@ TEST_CASE("a policed site is slow although it comes in bursts") {
 }
 
 TEST_CASE("a site that sends little, or at its own pace, is not slow") {
-  Script chat;  // 200 bytes four times a second, for minutes
+  ProgressScript chat;  // 200 bytes four times a second, for minutes
   chat.comes(record(22, 90));
   for (int i = 0; i < 200; ++i) {
     chat.now += 250ms;
@@ -262,7 +262,7 @@ TEST_CASE("a site that sends little, or at its own pace, is not slow") {
   }
   CHECK(chat.progress.pace(kOthers) == Pace::unknown);
 
-  Script radio;  // 16 kB/s in records that come at once
+  ProgressScript radio;  // 16 kB/s in records that come at once
   radio.comes(record(22, 90));
   for (int i = 0; i < 40; ++i) {
     radio.now += 500ms;
@@ -271,7 +271,7 @@ TEST_CASE("a site that sends little, or at its own pace, is not slow") {
   CHECK(radio.progress.measured());
   CHECK(radio.progress.pace(kOthers) == Pace::fine);
 
-  Script polls;  // an answer of 1 KB to each request, a round trip of 300 ms each
+  ProgressScript polls;  // an answer of 1 KB to each request, a round trip of 300 ms each
   polls.comes(record(22, 90));
   for (int i = 0; i < 80; ++i) {
     polls.asks();
@@ -282,7 +282,7 @@ TEST_CASE("a site that sends little, or at its own pace, is not slow") {
 }
 
 TEST_CASE("a far site in slow start is not slow") {
-  Script s(600ms);
+  ProgressScript s(600ms);
   s.comes(record(22, 90));
   s.asks();
   s.now += 600ms;
@@ -301,7 +301,7 @@ TEST_CASE("a far site in slow start is not slow") {
 }
 
 TEST_CASE("a browser that reads slowly makes no site slow") {
-  Script s;
+  ProgressScript s;
   s.comes(record(22, 90));
   for (int i = 0; i < 60; ++i) {
     s.progress.from_site(half(3000), s.now);
@@ -336,7 +336,7 @@ TEST_CASE("others are two domains at least, lately, by their median") {
 }
 
 TEST_CASE("losses as others have them are no throttling") {
-  Script s(200ms);
+  ProgressScript s(200ms);
   auto body = record(23, 16'000);
   for (int i = 0; i < 3; ++i) body = body + record(23, 16'000);
   const auto piece = [&](std::size_t n) {

@@ -6,24 +6,24 @@ using namespace surang;
 using namespace surang::client;
 using namespace std::string_literals;
 using namespace std::string_view_literals;
-using State = ProxyNegotiation::State;
+using ProxyState = ProxyNegotiation::State;
 
 namespace {
 
-struct Outcome {
+struct Negotiated {
   std::string said;
-  State state;
+  ProxyState state;
   error_code error;
   std::size_t left;  // bytes of the proxy's that were not asked for
 };
 
-Outcome talk(std::string_view uri, const Endpoint& to, std::string_view answer) {
+Negotiated talk(std::string_view uri, const Endpoint& to, std::string_view answer) {
   std::string why;
   const auto proxy = parse_outer_proxy(uri, why);
   REQUIRE_MESSAGE(proxy.has_value(), why);
   ProxyNegotiation negotiation(*proxy, to);
-  Outcome out{negotiation.take_output(), State::talking, {}, 0};
-  while (negotiation.state() == State::talking && negotiation.wanted() <= answer.size()) {
+  Negotiated out{negotiation.take_output(), ProxyState::talking, {}, 0};
+  while (negotiation.state() == ProxyState::talking && negotiation.wanted() <= answer.size()) {
     const auto part = answer.substr(0, negotiation.wanted());
     answer.remove_prefix(part.size());
     negotiation.feed({reinterpret_cast<const std::uint8_t*>(part.data()), part.size()});
@@ -35,7 +35,7 @@ Outcome talk(std::string_view uri, const Endpoint& to, std::string_view answer) 
   return out;
 }
 
-std::string refused(std::string_view uri) {
+std::string uri_refusal(std::string_view uri) {
   std::string why;
   CHECK_MESSAGE(!parse_outer_proxy(uri, why), uri);
   return why;
@@ -60,31 +60,31 @@ TEST_CASE("URIs of outer proxies") {
   CHECK(proxy->at.to_string() == "[2001:db8::1]:443");
   CHECK(proxy->user == "a@b");
   CHECK(proxy->password == "p@s:s%");
-  CHECK(refused("gopher://198.51.100.1:70") == "only socks5, socks4a and http proxies are supported");
-  refused("");
-  refused("socks5:198.51.100.1:80");
-  refused("socks5://proxy.example:80");
-  refused("socks5://198.51.100.1");
-  refused("socks5://198.51.100.1:0");
-  refused("socks5://user@198.51.100.1:80");
-  refused("socks5://:password@198.51.100.1:80");
-  refused("socks5://u:" + std::string(256, 'p') + "@198.51.100.1:80");
-  refused("socks4a://u:p@198.51.100.1:80");
-  refused("socks4a://a%00b@198.51.100.1:80");
+  CHECK(uri_refusal("gopher://198.51.100.1:70") == "only socks5, socks4a and http proxies are supported");
+  uri_refusal("");
+  uri_refusal("socks5:198.51.100.1:80");
+  uri_refusal("socks5://proxy.example:80");
+  uri_refusal("socks5://198.51.100.1");
+  uri_refusal("socks5://198.51.100.1:0");
+  uri_refusal("socks5://user@198.51.100.1:80");
+  uri_refusal("socks5://:password@198.51.100.1:80");
+  uri_refusal("socks5://u:" + std::string(256, 'p') + "@198.51.100.1:80");
+  uri_refusal("socks4a://u:p@198.51.100.1:80");
+  uri_refusal("socks4a://a%00b@198.51.100.1:80");
 }
 
 TEST_CASE("through a SOCKS5 proxy") {
   const auto request = "\x05\x01\x00\x01\xc0\x00\x02\x07\x01\xbb"sv;
   auto out = talk("socks5://198.51.100.1:80", kBridge, "\x05\x00\x05\x00\x00\x01\x7f\0\0\x01\0\x50more"sv);
-  CHECK(out.state == State::open);
+  CHECK(out.state == ProxyState::open);
   CHECK(out.said == "\x05\x01\x00"s + std::string(request));
   CHECK(out.left == 4);
   out = talk("socks5://me:pw@198.51.100.1:80", kBridge, "\x05\x02\x01\x00\x05\x00\x00\x03\x03x.y\0\x50"sv);
-  CHECK(out.state == State::open);
+  CHECK(out.state == ProxyState::open);
   CHECK(out.said == "\x05\x01\x02\x01\x02me\x02pw"s + std::string(request));
   CHECK(out.left == 0);
   out = talk("socks5://198.51.100.1:80", *Endpoint::make("x.com", 80), "\x05\x00"sv);
-  CHECK(out.state == State::talking);
+  CHECK(out.state == ProxyState::talking);
   CHECK(out.said.substr(3) == "\x05\x01\x00\x03\x05x.com\x00\x50"sv);
   out = talk("socks5://198.51.100.1:80", *Endpoint::make("2001:db8::1", 80), "\x05\x00"sv);
   CHECK(out.said.substr(3, 4) == "\x05\x01\x00\x04"sv);
@@ -109,7 +109,7 @@ TEST_CASE("through a SOCKS5 proxy") {
 
 TEST_CASE("through a SOCKS4a proxy") {
   auto out = talk("socks4a://me@198.51.100.1:80", kBridge, "\0\x5a\0\0\0\0\0\0more"sv);
-  CHECK(out.state == State::open);
+  CHECK(out.state == ProxyState::open);
   CHECK(out.said == "\x04\x01\x01\xbb\xc0\x00\x02\x07me\0"sv);
   CHECK(out.left == 4);
   out = talk("socks4a://198.51.100.1:80", *Endpoint::make("x.com", 80), "\0\x5b\0\0\0\0\0\0"sv);
@@ -120,7 +120,7 @@ TEST_CASE("through a SOCKS4a proxy") {
 
 TEST_CASE("through an HTTP proxy") {
   auto out = talk("http://198.51.100.1:80", kBridge, "HTTP/1.1 200 OK\r\nVia: x\r\n\r\nmore"sv);
-  CHECK(out.state == State::open);
+  CHECK(out.state == ProxyState::open);
   CHECK(out.said == "CONNECT 192.0.2.7:443 HTTP/1.1\r\nHost: 192.0.2.7:443\r\n\r\n");
   CHECK(out.left == 4);
   out = talk("http://Aladdin:open%20sesame@198.51.100.1:80", *Endpoint::make("2001:db8::1", 443), ""sv);

@@ -37,7 +37,7 @@ Result<Obfs4State> load(const Folder& folder, const Arguments& options, std::str
   return load_state(folder.path / "state", options, why);
 }
 
-std::string refused(std::string_view json) {
+std::string state_refusal(std::string_view json) {
   std::string why;
   CHECK_MESSAGE(!parse_state(json, why), json);
   return why;
@@ -67,15 +67,15 @@ TEST_CASE("a state that obfs4proxy wrote is taken over as it is") {
 
 TEST_CASE("a state that is none is refused") {
   const std::string good = kWritten;
-  CHECK(refused("") == "it is no JSON object");
-  CHECK(refused("[]") == "it is no JSON object");
-  CHECK(refused(good.substr(0, 100)) == "it is no JSON object");
-  CHECK(refused("{}") == "node-id is not 40 hex digits");
-  CHECK(refused(replaced(good, "04b94c", "04b94g")) == "node-id is not 40 hex digits");
-  CHECK(refused(replaced(good, "50f630", "50f6")) == "private-key is not 64 hex digits");
-  CHECK(refused(replaced(good, "976deb", "976d")) == "drbg-seed is not 48 hex digits");
-  CHECK(refused(replaced(good, "mode\":0", "mode\":3")) == "iat-mode is not 0, 1 or 2");
-  CHECK(refused(replaced(good, "mode\":0", "mode\":\"0\"")) == "iat-mode is not 0, 1 or 2");
+  CHECK(state_refusal("") == "it is no JSON object");
+  CHECK(state_refusal("[]") == "it is no JSON object");
+  CHECK(state_refusal(good.substr(0, 100)) == "it is no JSON object");
+  CHECK(state_refusal("{}") == "node-id is not 40 hex digits");
+  CHECK(state_refusal(replaced(good, "04b94c", "04b94g")) == "node-id is not 40 hex digits");
+  CHECK(state_refusal(replaced(good, "50f630", "50f6")) == "private-key is not 64 hex digits");
+  CHECK(state_refusal(replaced(good, "976deb", "976d")) == "drbg-seed is not 48 hex digits");
+  CHECK(state_refusal(replaced(good, "mode\":0", "mode\":3")) == "iat-mode is not 0, 1 or 2");
+  CHECK(state_refusal(replaced(good, "mode\":0", "mode\":\"0\"")) == "iat-mode is not 0, 1 or 2");
 }
 
 TEST_CASE("a state is made once and found again") {

@@ -6,13 +6,14 @@
 
 #include "client/app.hpp"
 
+using namespace surang;
 using namespace surang::client;
 using namespace surang::client::pt;
 
 namespace {
 
 using Variables = std::map<std::string, std::string>;
-using Lines = std::vector<std::string>;
+using PtLines = std::vector<std::string>;
 
 Variables with(Variables base, const Variables& more) {
   for (const auto& [name, value] : more) base["TOR_PT_" + name] = value;
@@ -48,7 +49,7 @@ std::string last(const Variables& base, const Variables& more) {
 TEST_CASE("a client's environment") {
   auto setup = read(kClient);
   CHECK(setup.status == kOk);
-  CHECK(setup.lines == Lines{"VERSION 1"});
+  CHECK(setup.lines == PtLines{"VERSION 1"});
   CHECK(setup.state_dir == "/var/lib/tor/pt_state/");
   CHECK_FALSE(setup.exit_on_stdin_close);
   CHECK(std::get<ClientSetup>(setup.role).wanted);
@@ -58,7 +59,7 @@ TEST_CASE("a client's environment") {
                               {"PROXY", "socks5://tor:test1234@198.51.100.1:8000"},
                               {"OUTBOUND_BIND_ADDRESS_V4", "192.0.2.1"},
                               {"OUTBOUND_BIND_ADDRESS_V6", "[2001:db8::1]"}}));
-  CHECK(setup.lines == Lines{"VERSION 1", "PROXY DONE"});
+  CHECK(setup.lines == PtLines{"VERSION 1", "PROXY DONE"});
   CHECK(setup.exit_on_stdin_close);
   const auto& client = std::get<ClientSetup>(setup.role);
   CHECK(client.proxy->at.port() == 8000);
@@ -72,7 +73,7 @@ TEST_CASE("a client's environment") {
 TEST_CASE("a server's environment") {
   auto setup = read(kServer);
   CHECK(setup.status == kOk);
-  CHECK(setup.lines == Lines{"VERSION 1"});
+  CHECK(setup.lines == PtLines{"VERSION 1"});
   auto server = std::get<ServerSetup>(setup.role);
   CHECK(server.wanted);
   CHECK(server.listen.address().to_string() == "127.0.0.1");
@@ -102,13 +103,13 @@ TEST_CASE("a server's environment") {
 TEST_CASE("mistakes in the environment are told in the protocol's words") {
   auto setup = read({});
   CHECK(setup.status == kUsage);
-  CHECK(setup.lines == Lines{"ENV-ERROR no TOR_PT_MANAGED_TRANSPORT_VER environment variable"});
+  CHECK(setup.lines == PtLines{"ENV-ERROR no TOR_PT_MANAGED_TRANSPORT_VER environment variable"});
   setup = read(with(kClient, {{"MANAGED_TRANSPORT_VER", "2,10"}, {"PROXY", "gopher://192.0.2.1:70"}}));
   CHECK(setup.status == kConfig);
-  CHECK(setup.lines == Lines{"VERSION-ERROR no-version"});
+  CHECK(setup.lines == PtLines{"VERSION-ERROR no-version"});
   setup = read(with(kClient, {{"PROXY", "gopher://192.0.2.1:70"}}));
   CHECK(setup.status == kConfig);
-  CHECK(setup.lines == Lines{"VERSION 1", "PROXY-ERROR only socks5, socks4a and http proxies are supported"});
+  CHECK(setup.lines == PtLines{"VERSION 1", "PROXY-ERROR only socks5, socks4a and http proxies are supported"});
 
   CHECK(last(kClient, {{"STATE_LOCATION", ""}}) == "ENV-ERROR no TOR_PT_STATE_LOCATION environment variable");
   CHECK(last(kClient, {{"CLIENT_TRANSPORTS", ""}}) ==

@@ -15,9 +15,9 @@ using namespace surang::test;
 
 namespace {
 
-const auto kBridge = noise::Keypair::of(counting<32>(0x40));
+const auto kBridgeKeys = noise::Keypair::of(counting<32>(0x40));
 
-UserKey user(std::uint8_t from) {
+UserKey channel_user(std::uint8_t from) {
   UserKey out;
   out.id.bytes = counting<8>(from);
   out.secret = counting<32>(from);
@@ -37,16 +37,16 @@ asio::awaitable<void> connect(StreamPtr raw, UserKey who, noise::Key to, Session
 }
 
 asio::awaitable<void> accept(StreamPtr raw, UserKey who, SessionName session, Outcome& out) {
-  out.bridge = co_await accept_channel(std::move(raw), who, kBridge, session);
+  out.bridge = co_await accept_channel(std::move(raw), who, kBridgeKeys, session);
 }
 
-struct Ends {
-  UserKey client = user(1), expected = user(1);
-  noise::Key to = kBridge.public_key;
+struct ChannelEnds {
+  UserKey client = channel_user(1), expected = channel_user(1);
+  noise::Key to = kBridgeKeys.public_key;
   SessionName session = name(), named = name();
 };
 
-asio::awaitable<void> meet(asio::io_context& io, Ends ends, std::size_t chunk, Outcome& out) {
+asio::awaitable<void> meet(asio::io_context& io, ChannelEnds ends, std::size_t chunk, Outcome& out) {
   auto [a, b] = memory_stream_pair(io.get_executor(), chunk);
   TaskGroup tasks(io.get_executor());
   tasks.spawn(connect(std::move(a), ends.client, ends.to, ends.session, out));
@@ -62,11 +62,11 @@ TEST_CASE("client and bridge meet, know each other and share a binding of this c
       std::array<std::array<std::uint8_t, 32>, 2> bindings{};
       for (auto& binding : bindings) {
         Outcome out;
-        const Ends ends;
+        const ChannelEnds ends;
         co_await meet(io, ends, chunk, out);
         REQUIRE(out.client.has_value());
         REQUIRE(out.bridge.has_value());
-        CHECK(out.bridge->user == user(1).id);
+        CHECK(out.bridge->user == channel_user(1).id);
         CHECK(out.client->binding == out.bridge->binding);
         binding = out.client->binding;
         TaskGroup tasks(io.get_executor());
@@ -82,8 +82,8 @@ TEST_CASE("client and bridge meet, know each other and share a binding of this c
 
 TEST_CASE("another user, another bridge or another session is none") {
   run([](asio::io_context& io) -> asio::awaitable<void> {
-    Ends another_user, another_bridge, another_session;
-    another_user.client = user(2);
+    ChannelEnds another_user, another_bridge, another_session;
+    another_user.client = channel_user(2);
     another_bridge.to = noise::Keypair::of(counting<32>(0x41)).public_key;
     another_session.session = name(2);
     for (const auto& ends : {another_user, another_bridge, another_session}) {
@@ -91,7 +91,7 @@ TEST_CASE("another user, another bridge or another session is none") {
       co_await meet(io, ends, SIZE_MAX, out);
       CHECK(out.client.has_error());
       REQUIRE(out.bridge.has_error());
-      const bool known = ends.client == user(2);
+      const bool known = ends.client == channel_user(2);
       CHECK((out.bridge.error() == (known ? Errc::proof_refused : Errc::protocol) ||
              (!known && out.bridge.error() == Errc::truncated)));
     }
@@ -103,7 +103,7 @@ TEST_CASE("a hello that is cut or changed anywhere gets no answer") {
     auto [a, wire] = memory_stream_pair(io.get_executor());
     Outcome unused;
     TaskGroup tasks(io.get_executor());
-    tasks.spawn(connect(std::move(a), user(1), kBridge.public_key, name(), unused));
+    tasks.spawn(connect(std::move(a), channel_user(1), kBridgeKeys.public_key, name(), unused));
     std::string hello(2000, '\0');
     const auto size = co_await wire->read_some(asio::buffer(hello));
     hello.resize(*size);
@@ -115,7 +115,7 @@ TEST_CASE("a hello that is cut or changed anywhere gets no answer") {
         co_await put(*stranger, said);
         (void)co_await stranger->shutdown_write();
         Outcome out;
-        co_await accept(std::move(b), user(1), name(), out);
+        co_await accept(std::move(b), channel_user(1), name(), out);
         CHECK(out.bridge.has_error());
         const auto heard = co_await read_to_end(*stranger);
         CHECK(heard.empty());

@@ -22,8 +22,8 @@ UserKey vector_user(std::uint8_t from = 0) {
   return user;
 }
 
-const auto kBridge = counting<32>(0x40);
-const SessionName kSession = mask_id(vector_user().id, counting<8>(0xb0), kBridge, "fronted session");
+const auto kVectorBridge = counting<32>(0x40);
+const SessionName kSession = mask_id(vector_user().id, counting<8>(0xb0), kVectorBridge, "fronted session");
 
 Note a_note() {
   return {Note::Kind::both, 1800000000, 0x0102030405060708, 0x1112131415161718};
@@ -56,8 +56,8 @@ TEST_CASE("a session's name tells its user to the bridge alone, and is another o
   const auto user = vector_user();
   std::set<SessionName> names;
   for (int i = 0; i < 100; ++i) {
-    const auto name = draw_session_name(user.id, kBridge);
-    CHECK(user_of(name, kBridge) == user.id);
+    const auto name = draw_session_name(user.id, kVectorBridge);
+    CHECK(user_of(name, kVectorBridge) == user.id);
     CHECK_FALSE(user_of(name, counting<32>(0x41)) == user.id);
     names.insert(name);
   }

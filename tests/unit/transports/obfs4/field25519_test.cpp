@@ -20,20 +20,20 @@ struct FreeNumber {
   void operator()(BIGNUM* n) const { BN_free(n); }
 };
 using Number = std::unique_ptr<BIGNUM, FreeNumber>;
-using Bytes = std::array<std::uint8_t, 32>;
+using Bytes32 = std::array<std::uint8_t, 32>;
 
 BN_CTX* scratch() {
   static const std::unique_ptr<BN_CTX, decltype(&BN_CTX_free)> made(BN_CTX_new(), BN_CTX_free);
   return made.get();
 }
 
-Number number(const Bytes& bytes) {
+Number number(const Bytes32& bytes) {
   return Number(BN_lebin2bn(bytes.data(), static_cast<int>(bytes.size()), nullptr));
 }
 
 const BIGNUM* p() {
   static const auto made = number([] {
-    Bytes bytes{};
+    Bytes32 bytes{};
     bytes.fill(0xff);
     bytes[0] = 0xed;
     bytes[31] = 0x7f;
@@ -43,10 +43,10 @@ const BIGNUM* p() {
 }
 
 // Modulo p, as encoded() would write it.
-Bytes written(const Number& n) {
+Bytes32 written(const Number& n) {
   const Number rest(BN_new());
   REQUIRE(BN_nnmod(rest.get(), n.get(), p(), scratch()) == 1);
-  Bytes out{};
+  Bytes32 out{};
   REQUIRE(BN_bn2lebinpad(rest.get(), out.data(), static_cast<int>(out.size())) == 32);
   return out;
 }
@@ -56,8 +56,8 @@ Number result() {
 }
 
 // 0, 1, 2, around 19, p/2, p, 2p, and 2^256; single bits; and what fills limbs to the brim.
-std::vector<Bytes> edges() {
-  std::vector<Bytes> out;
+std::vector<Bytes32> edges() {
+  std::vector<Bytes32> out;
   for (int base = 0; base < 4; ++base)
     for (int off = -40; off <= 40; ++off) {
       auto n = result();
@@ -68,11 +68,11 @@ std::vector<Bytes> edges() {
       if (off < 0 && base == 0) continue;
       REQUIRE((off < 0 ? BN_sub_word(n.get(), static_cast<BN_ULONG>(-off))
                        : BN_add_word(n.get(), static_cast<BN_ULONG>(off))) == 1);
-      Bytes bytes{};
+      Bytes32 bytes{};
       if (BN_bn2lebinpad(n.get(), bytes.data(), 32) == 32) out.push_back(bytes);
     }
   for (int bit = 0; bit < 256; ++bit) {
-    Bytes one{}, low{};
+    Bytes32 one{}, low{};
     one[static_cast<std::size_t>(bit / 8)] = static_cast<std::uint8_t>(1 << bit % 8);
     for (int i = 0; i <= bit; ++i)
       low[static_cast<std::size_t>(i / 8)] |= static_cast<std::uint8_t>(1 << i % 8);
@@ -84,19 +84,19 @@ std::vector<Bytes> edges() {
 
 class Values {
  public:
-  Bytes next() {
+  Bytes32 next() {
     if (random_() % 4 == 0) return edges_[random_() % edges_.size()];
-    Bytes out{};
+    Bytes32 out{};
     std::ranges::generate(out, [this] { return static_cast<std::uint8_t>(random_()); });
     return out;
   }
 
  private:
   std::mt19937_64 random_{25519};  // NOLINT: the same cases every time
-  std::vector<Bytes> edges_ = edges();
+  std::vector<Bytes32> edges_ = edges();
 };
 
-void check_pair(const Bytes& x, const Bytes& y) {
+void check_pair(const Bytes32& x, const Bytes32& y) {
   CAPTURE(hex(x));
   CAPTURE(hex(y));
   const auto a = decoded(x), b = decoded(y);
@@ -121,21 +121,21 @@ void check_pair(const Bytes& x, const Bytes& y) {
   REQUIRE(hex(encoded(select(mask_of(0), a, b))) == hex(encoded(b)));
 }
 
-void check_single(const Bytes& x) {
+void check_single(const Bytes32& x) {
   CAPTURE(hex(x));
   const auto a = decoded(x);
   const auto n = number(x);
   const auto canonical = written(n);
   REQUIRE(hex(encoded(a)) == hex(canonical));
   REQUIRE((is_odd(a) != 0) == ((canonical[0] & 1) != 0));
-  REQUIRE((is_zero(a) != 0) == (canonical == Bytes{}));
+  REQUIRE((is_zero(a) != 0) == (canonical == Bytes32{}));
   REQUIRE(is_zero(difference(a, a)) != 0);
   REQUIRE(is_zero(sum(a, reduced(negated(a)))) != 0);
   auto r = result();
   REQUIRE(BN_copy(r.get(), n.get()) != nullptr);
   REQUIRE(BN_mul_word(r.get(), 486662) == 1);
   REQUIRE(hex(encoded(times(a, 486662))) == hex(written(r)));
-  if (canonical == Bytes{}) {
+  if (canonical == Bytes32{}) {
     REQUIRE(is_zero(inverse(a)) != 0);
     REQUIRE(is_zero(inverse_root(a).root) != 0);
     REQUIRE(inverse_root(a).square == ~Mask{0});

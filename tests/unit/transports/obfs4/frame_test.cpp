@@ -31,7 +31,7 @@ Bytes encode(FrameEncoder& encoder, PacketType type, std::span<const std::uint8_
   return out;
 }
 
-std::span<const std::uint8_t> text(std::string_view s) {
+std::span<const std::uint8_t> bytes_of(std::string_view s) {
   return {reinterpret_cast<const std::uint8_t*>(s.data()), s.size()};
 }
 
@@ -61,9 +61,9 @@ Bytes seal(std::span<const std::uint8_t> plain) {
 
 TEST_CASE("frames are obfs4proxy's, byte for byte") {
   FrameEncoder encoder(kSecret);
-  CHECK(hex(encode(encoder, PacketType::data, text("hello"), 0)) ==
+  CHECK(hex(encode(encoder, PacketType::data, bytes_of("hello"), 0)) ==
         "03466b15c7b360f46eac7fbfe7544956e620f281dd229498a72a");
-  CHECK(hex(encode(encoder, PacketType::data, text("abc"), 5)) ==
+  CHECK(hex(encode(encoder, PacketType::data, bytes_of("abc"), 5)) ==
         "266dfaf0bc317a682841dcaa02f8a8c1cd4453b420f825b3521d34050b");
   CHECK(hex(encode(encoder, PacketType::seed, {}, 0)) == "4ace123a770fc3c669fa67b841369b8665aa41922b");
   Bytes full(kMaxPayload);
@@ -139,7 +139,7 @@ TEST_CASE("a decoder gives packets back from pieces of any size, to the reader o
 
 TEST_CASE("no bit of a frame can be turned") {
   FrameEncoder encoder(kSecret);
-  const auto frame = encode(encoder, PacketType::data, text("some payload"), 9);
+  const auto frame = encode(encoder, PacketType::data, bytes_of("some payload"), 9);
   CHECK(outcome_of(frame) == Outcome::packet);
   for (std::size_t bit = 0; bit < frame.size() * 8; ++bit) {
     auto bad = frame;
@@ -152,8 +152,8 @@ TEST_CASE("no bit of a frame can be turned") {
 
 TEST_CASE("a failed decoder stays so, and frames have an order") {
   FrameEncoder encoder(kSecret);
-  const auto first = encode(encoder, PacketType::data, text("1"), 0);
-  const auto second = encode(encoder, PacketType::data, text("2"), 0);
+  const auto first = encode(encoder, PacketType::data, bytes_of("1"), 0);
+  const auto second = encode(encoder, PacketType::data, bytes_of("2"), 0);
   FrameDecoder decoder(kSecret);
   Packet packet;
   auto wrong = second;
@@ -167,7 +167,7 @@ TEST_CASE("a failed decoder stays so, and frames have an order") {
 
 TEST_CASE("a bad length is refused where a good one would have been, after any number of bytes") {
   FrameEncoder encoder(kSecret);
-  const auto frame = encode(encoder, PacketType::data, text("x"), 0);
+  const auto frame = encode(encoder, PacketType::data, bytes_of("x"), 0);
   std::set<std::size_t> sizes;
   for (const unsigned length : {0U, 15U, 1447U, 65535U})
     for (int i = 0; i < 1000; ++i) {
@@ -197,7 +197,7 @@ TEST_CASE("a bad length is refused where a good one would have been, after any n
 TEST_CASE("a good tag over a bad length does not help") {
   // The box is whole and right; with enough tries the drawn length is its own, and the tag holds.
   FrameEncoder encoder(kSecret);
-  auto frame = encode(encoder, PacketType::data, text("x"), 0);
+  auto frame = encode(encoder, PacketType::data, bytes_of("x"), 0);
   frame[0] ^= 0x80;
   for (int i = 0; i < 20000; ++i) CHECK(outcome_of(frame) != Outcome::packet);
 }
@@ -216,7 +216,7 @@ TEST_CASE("packets that do not fit their box are refused") {
 TEST_CASE("the counter has an end") {
   FrameEncoder encoder(kSecret, UINT64_MAX);
   FrameDecoder decoder(kSecret, UINT64_MAX);
-  auto last = encode(encoder, PacketType::data, text("last"), 0);
+  auto last = encode(encoder, PacketType::data, bytes_of("last"), 0);
   Bytes out(kMaxFrame);
   CHECK(encoder.encode(PacketType::data, {}, 0, out).error() == Errc::limit);
   CHECK(encoder.encode(PacketType::data, {}, 0, out).error() == Errc::limit);

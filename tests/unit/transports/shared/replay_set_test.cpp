@@ -23,7 +23,7 @@ namespace {
 using Name = std::array<std::uint8_t, 16>;
 
 // Distinct for every number, and spread over the shards.
-Name numbered(std::uint32_t n) {
+Name numbered_name(std::uint32_t n) {
   Name name{};
   std::memcpy(name.data(), &n, sizeof n);
   name[15] = static_cast<std::uint8_t>(n);
@@ -62,14 +62,14 @@ class JournalFile {
 // Names 1 and 2 are let in by a process that then ends.
 void let_two_in(const JournalFile& file, std::int64_t minted) {
   ReplaySet set(file.path);
-  CHECK(set.insert(numbered(1), minted, minted));
-  CHECK(set.insert(numbered(2), minted, minted));
+  CHECK(set.insert(numbered_name(1), minted, minted));
+  CHECK(set.insert(numbered_name(2), minted, minted));
 }
 
 // A set that does not know what was let in before it.
 void check_distrust(ReplaySet& set, std::int64_t now) {
-  for (std::uint32_t n = 1; n < 4; ++n) CHECK(!set.insert(numbered(n), now - 1, now));
-  CHECK(set.insert(numbered(100), clock_now() + 1, now));
+  for (std::uint32_t n = 1; n < 4; ++n) CHECK(!set.insert(numbered_name(n), now - 1, now));
+  CHECK(set.insert(numbered_name(100), clock_now() + 1, now));
 }
 
 }  // namespace
@@ -136,12 +136,12 @@ TEST_CASE(
   {
     ReplaySet set(file.path);
     check_distrust(set, now);
-    CHECK(!set.insert(numbered(2), now - 30, now));  // the torn one
+    CHECK(!set.insert(numbered_name(2), now - 30, now));  // the torn one
   }
   // The file is whole again, but still has no record of the torn one.
   ReplaySet set(file.path);
-  CHECK(!set.insert(numbered(2), now - 30, now));
-  CHECK(set.insert(numbered(3), clock_now() + 1, now));
+  CHECK(!set.insert(numbered_name(2), now - 30, now));
+  CHECK(set.insert(numbered_name(3), clock_now() + 1, now));
 }
 
 TEST_CASE("after another start of the machine the last records may be lost, and the journal is not trusted") {
@@ -150,15 +150,15 @@ TEST_CASE("after another start of the machine the last records may be lost, and 
   let_two_in(file, now - 30);
   {
     ReplaySet set(file.path);
-    CHECK(set.insert(numbered(3), now - 20, now));  // the same start: trusted
+    CHECK(set.insert(numbered_name(3), now - 20, now));  // the same start: trusted
   }
   std::filesystem::resize_file(file.path, std::filesystem::file_size(file.path) - 24);
   file.change_boot();
   for (int start = 0; start < 2; ++start) {
     ReplaySet set(file.path);
     CHECK(set.size() >= 2);
-    CHECK(!set.insert(numbered(3), now - 20, now));
-    CHECK(!set.insert(numbered(1), now - 30, now));
+    CHECK(!set.insert(numbered_name(3), now - 20, now));
+    CHECK(!set.insert(numbered_name(1), now - 30, now));
   }
   ReplaySet set(file.path);
   check_distrust(set, now);
@@ -170,18 +170,18 @@ TEST_CASE("a journal that cannot be written any more is not trusted by the next 
   const auto before = std::signal(SIGXFSZ, SIG_IGN);
   {
     ReplaySet set(file.path);
-    CHECK(set.insert(numbered(1), now - 30, now));
+    CHECK(set.insert(numbered_name(1), now - 30, now));
     rlimit limit{}, tight{};
     REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     tight = limit;
     tight.rlim_cur = std::filesystem::file_size(file.path) + 10;
     REQUIRE(setrlimit(RLIMIT_FSIZE, &tight) == 0);
-    const bool second = set.insert(numbered(2), now - 30, now);  // the disk is full
-    const bool third = set.insert(numbered(3), now - 30, now);
+    const bool second = set.insert(numbered_name(2), now - 30, now);  // the disk is full
+    const bool third = set.insert(numbered_name(3), now - 30, now);
     REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     CHECK(second);
     CHECK(third);
-    CHECK(!set.insert(numbered(2), now - 30, now));  // this process still knows
+    CHECK(!set.insert(numbered_name(2), now - 30, now));  // this process still knows
   }
   std::signal(SIGXFSZ, before);
   CHECK(std::filesystem::file_size(file.path) == 0);
@@ -209,18 +209,18 @@ TEST_CASE("a clock that ran ahead and came back makes no ticket new") {
   const auto ahead = now + 2000;
   {
     ReplaySet set(file.path);
-    CHECK(set.insert(numbered(1), now, now));
-    for (std::uint32_t n = 1000; n < 12000; ++n) CHECK(set.insert(numbered(n), ahead, ahead));
-    CHECK(!set.insert(numbered(1), now, now));
-    CHECK(set.insert(numbered(2), now + 1, now + 1));  // younger than anything forgotten
+    CHECK(set.insert(numbered_name(1), now, now));
+    for (std::uint32_t n = 1000; n < 12000; ++n) CHECK(set.insert(numbered_name(n), ahead, ahead));
+    CHECK(!set.insert(numbered_name(1), now, now));
+    CHECK(set.insert(numbered_name(2), now + 1, now + 1));  // younger than anything forgotten
   }
   ReplaySet set(file.path);
-  CHECK(!set.insert(numbered(1), now, now));
-  CHECK(!set.insert(numbered(2), now + 1, now + 1));
+  CHECK(!set.insert(numbered_name(1), now, now));
+  CHECK(!set.insert(numbered_name(2), now + 1, now + 1));
   // Started while the clock was ahead by hours: once it is right, users get in again.
   ReplaySet early;
-  CHECK(early.insert(numbered(3), now - 20000, now - 20000));
-  CHECK(!early.insert(numbered(4), now - 20001, now - 20000));
+  CHECK(early.insert(numbered_name(3), now - 20000, now - 20000));
+  CHECK(!early.insert(numbered_name(4), now - 20001, now - 20000));
 }
 
 TEST_CASE("the journal stays small while tickets age, and many young ones cost no look at each") {
@@ -228,15 +228,15 @@ TEST_CASE("the journal stays small while tickets age, and many young ones cost n
   const auto now = clock_now();
   {
     ReplaySet set(file.path);
-    for (std::uint32_t n = 0; n < 60000; ++n) CHECK(set.insert(numbered(n), now, now));
+    for (std::uint32_t n = 0; n < 60000; ++n) CHECK(set.insert(numbered_name(n), now, now));
   }
   {
     ReplaySet set(file.path);
     CHECK(set.size() == 60000);
-    for (std::uint32_t n = 0; n < 60000; n += 7) CHECK(!set.insert(numbered(n), now, now));
+    for (std::uint32_t n = 0; n < 60000; n += 7) CHECK(!set.insert(numbered_name(n), now, now));
   }
   file.remove();
   ReplaySet set(file.path);
-  for (std::uint32_t n = 0; n < 60000; ++n) CHECK(set.insert(numbered(n), now + n, now + n));
+  for (std::uint32_t n = 0; n < 60000; ++n) CHECK(set.insert(numbered_name(n), now + n, now + n));
   CHECK(std::filesystem::file_size(file.path) < 24 * 30000);
 }

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-asio::awaitable<void> write_text(Stream& to, std::string text) {
+asio::awaitable<void> put_text(Stream& to, std::string text) {
   CHECK((co_await to.write_all(asio::buffer(text))).has_value());
 }
 
@@ -41,11 +41,11 @@ TEST_CASE("a TCP stream carries bytes, the end of a direction, and a reset") {
     auto [a, b] = test::tcp_pair(io);
     char buffer[16];
     CHECK(b->try_read(asio::buffer(buffer)).error() == Errc::would_block);
-    co_await write_text(*a, "hello");
+    co_await put_text(*a, "hello");
     CHECK((co_await b->read_some(asio::buffer(buffer))).value() == 5);
     CHECK((co_await a->shutdown_write()).has_value());
     CHECK((co_await b->read_some(asio::buffer(buffer))).value() == 0);
-    co_await write_text(*b, "still here");
+    co_await put_text(*b, "still here");
     CHECK((co_await a->read_exactly(asio::buffer(buffer, 10))).has_value());
     b->close(true);
     CHECK((co_await a->read_some(asio::buffer(buffer))).error() == asio::error::connection_reset);
@@ -83,7 +83,7 @@ TEST_CASE("a bounded read ends with bytes, the end, its limit, when closed, or w
     std::array<char, 16> block;
     const auto into = asio::buffer(block);
     CHECK((co_await b->read_some_for(into, 1ms)).error() == Errc::timed_out);
-    co_await write_text(*a, "x");
+    co_await put_text(*a, "x");
     CHECK((co_await b->read_some_for(into, 10s)).value() == 1);
     CHECK((co_await b->read_some_for(into, 1ms)).error() == Errc::timed_out);
     error_code ended, untouched;
@@ -140,9 +140,9 @@ TEST_CASE("BBR is for long uploads") {
     auto a = make_tcp_stream(std::move(near), true), b = make_tcp_stream(std::move(far));
     TaskGroup group(io.get_executor());
     std::string got(70'000, ' ');
-    co_await write_text(*a, "a request");
+    co_await put_text(*a, "a request");
     CHECK(congestion_control(a->native_socket()) == from_system);
-    group.spawn(write_text(*a, std::string(70'000, 'x')));
+    group.spawn(put_text(*a, std::string(70'000, 'x')));
     CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
     CHECK(congestion_control(a->native_socket()) == (there ? "bbr" : from_system));
   });
@@ -153,7 +153,7 @@ TEST_CASE("more than the socket takes at once is written whole") {
     auto [a, b] = test::tcp_pair(io);
     const std::string big(16 << 20, 'x');
     TaskGroup group(io.get_executor());
-    group.spawn(write_text(*a, big));
+    group.spawn(put_text(*a, big));
     std::string got(big.size(), ' ');
     CHECK((co_await b->read_exactly(asio::buffer(got))).has_value());
     CHECK(got == big);
@@ -193,7 +193,7 @@ TEST_CASE("the kernel tells what the peer acknowledged") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     auto [a, b] = test::tcp_pair(io);
     CHECK(surang::tcp_info(a->native_socket())->bytes_acked == 0);
-    co_await write_text(*a, "hello");
+    co_await put_text(*a, "hello");
     char buffer[5];
     CHECK((co_await b->read_exactly(asio::buffer(buffer))).has_value());
     for (int i = 0; i < 500 && surang::tcp_info(a->native_socket())->bytes_acked < 5; ++i)

@@ -110,7 +110,7 @@ struct PlainTransport final : TransportDialer {
   std::uint16_t port;
 };
 
-asio::awaitable<void> write_text(Stream& to, const std::string& text) {
+asio::awaitable<void> say(Stream& to, const std::string& text) {
   (void)co_await to.write_all(asio::buffer(text));
 }
 
@@ -119,7 +119,7 @@ asio::awaitable<void> echo_text(Stream& stream, std::size_t size) {
   std::string text(size, '\0'), got(size, '\0');
   for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(test::pattern(i));
   TaskGroup writer(stream.executor());
-  writer.spawn(write_text(stream, text));
+  writer.spawn(say(stream, text));
   CHECK((co_await stream.read_exactly(asio::buffer(got))).has_value());
   CHECK(got == text);
   co_await writer.join();
