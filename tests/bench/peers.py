@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import time
+import uuid
 
 import processes
+from edge import Edge
 from lab.links import by_transport
 from processes import free_port, wait_for_port
 
@@ -17,6 +19,7 @@ class Place:
 
     def __init__(self, directory, build_dir, group):
         self.directory, self.build_dir, self.group = directory, build_dir, group
+        self.edge_of_all = None
         self.certificate, self.key = self.path("cert.pem"), self.path("key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
@@ -25,9 +28,19 @@ class Place:
     def beside(self, name, group):
         """A directory and group of its own, with the same certificate."""
         other = copy.copy(self)
-        other.directory, other.group = self.path(name), group
+        other.directory, other.group, other.edge_of_all = self.path(name), group, None
         os.mkdir(other.directory)
         return other
+
+    def edge(self):
+        """The one nginx that all peers behind an edge go through."""
+        if not self.edge_of_all:
+            self.edge_of_all = Edge(self)
+        return self.edge_of_all
+
+    def trusting(self):
+        """The environment of a program that verifies the certificate of the run."""
+        return dict(os.environ, SSL_CERT_FILE=self.certificate)
 
     def path(self, name):
         return os.path.join(self.directory, name)
@@ -56,12 +69,16 @@ class Peer:
     port = None
     grants_connect = False  # an HTTP proxy, too
     load_arguments = []
+    edge = None  # somebody else's process on the way, which is no end of it
 
     def __init__(self):
         self.ends = {}  # "client", "server" or "proxy" -> process
 
     def cpu_seconds(self):
         return sum(processes.cpu_seconds(p.pid) for p in self.ends.values())
+
+    def edge_cpu_seconds(self):
+        return processes.cpu_seconds(self.edge.process.pid) if self.edge else 0
 
     def memory(self):
         return {end: processes.memory_bytes(p.pid) for end, p in self.ends.items()}
@@ -223,10 +240,11 @@ class SurangPt(Obfs4):
 NO_PROBE = 'captive_probe = ""\n'
 
 
-def surang(place, name, client_toml):
+def surang(place, name, client_toml, **options):
     """The client with that configuration, and its port."""
     config = place.write(name + ".toml", f'listen = ["127.0.0.1:0"]\nstate_dir = "{place.path(name)}"\n' + client_toml)
-    process = place.start(name, [os.path.join(place.build_dir, "client", "surang"), "--config", config, "run"])
+    process = place.start(name, [os.path.join(place.build_dir, "client", "surang"), "--config", config, "run"],
+                          **options)
     return process, listening_port(place, name, process)
 
 
@@ -253,6 +271,10 @@ class SurangBridged(Peer):
     """Client and bridge, by one transport of the link that `init` makes."""
     grants_connect = True
 
+    def more_toml(self, place):
+        """What the bridge is told beside what `init` writes."""
+        return ""
+
     def __init__(self, place, site):
         super().__init__()
         bridge = os.path.join(place.build_dir, "bridge-server", "surang-bridge")
@@ -266,7 +288,7 @@ class SurangBridged(Peer):
         with open(config) as f:
             text = f.read()
         text = re.sub(r"(?m)^#?\s*allow_egress.*\n", "", text)
-        place.write(log + ".toml", 'allow_egress = ["127.0.0.0/8"]\n' + text)
+        place.write(log + ".toml", 'allow_egress = ["127.0.0.0/8"]\n' + text + self.more_toml(place))
         link = subprocess.run([bridge, "--config", config, "link", "bench"], check=True, capture_output=True, text=True,
                               timeout=30).stdout
         link = by_transport(re.search(r"surang://\S+", link)[0], self.transport)
@@ -278,7 +300,7 @@ link = "{link}"
 action = "always-tunnel"
 pattern = "127.0.0.0/8"
 [detection]
-""" + NO_PROBE)
+""" + NO_PROBE, env=place.trusting() if self.edge else None)
 
 
 class SurangHttps(SurangBridged):
@@ -289,6 +311,58 @@ class SurangObfs4(SurangBridged):
     name, transport = "surang obfs4", "obfs4"
 
 
-ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangPt, SurangHttps, SurangObfs4]
+class SurangFronted(SurangBridged):
+    name, transport = "surang fronted", "fronted"
+
+    def more_toml(self, place):
+        self.edge = place.edge()
+        return f"""
+[[listen]]
+address = "127.0.0.1:{self.edge.bridge_port}"
+transport = "fronted"
+edges = ["127.0.0.1"]
+[[front]]
+host = "localhost"
+port = {self.edge.port}
+at = ["127.0.0.1"]
+"""
+
+
+class V2ray(Peer):
+    """VMess, whose own encryption keeps what is said from the edge, in a WebSocket over TLS."""
+    name, protocol = "v2ray ws", "vmess"
+
+    def __init__(self, place, site):
+        super().__init__()
+        self.edge, self.port = place.edge(), free_port()
+        log = self.name.replace(" ", "-")
+        user = f'"id": "{uuid.uuid4()}"'
+        quiet = '"log": {"loglevel": "warning", "access": "none"}'
+        stream = f'"network": "ws", "wsSettings": {{"path": "{self.edge.PATHS[self.protocol]}"}}'
+        server_port = self.edge.websocket_ports[self.protocol]
+        server = place.write(log + "-server.json", f"""{{{quiet}, "inbounds": [{{"listen": "127.0.0.1", "port": {server_port},
+"protocol": "{self.protocol}", "settings": {{"clients": [{{{user}}}], "decryption": "none"}}, "streamSettings": {{{stream}}}}}],
+"outbounds": [{{"protocol": "freedom"}}]}}""")
+        client = place.write(log + "-client.json", f"""{{{quiet}, "inbounds": [{{"listen": "127.0.0.1", "port": {self.port},
+"protocol": "socks"}}], "outbounds": [{{"protocol": "{self.protocol}", "settings": {{"vnext": [{{"address": "127.0.0.1",
+"port": {self.edge.port}, "users": [{{{user}, {self.ENCRYPTION[self.protocol]}}}]}}]}},
+"streamSettings": {{{stream}, "security": "tls", "tlsSettings": {{"serverName": "localhost"}}}}}}]}}""")
+        self.ends["server"] = place.start(log + "-server", ["v2ray", "-config", server])
+        wait_for_port(server_port, self.ends["server"])
+        self.ends["client"] = place.start(log + "-client", ["v2ray", "-config", client], env=place.trusting())
+        wait_for_port(self.port, self.ends["client"])
+
+    ENCRYPTION = {"vmess": '"security": "aes-128-gcm"', "vless": '"encryption": "none"'}
+
+
+class V2rayOpen(V2ray):
+    """VLESS, which the edge can read."""
+    name, protocol = "v2ray ws vless", "vless"
+
+
+ALL = [Raw, Microsocks, Dante, SurangDirect, Trojan, Stunnel, Nghttpx, Obfs4proxy, SurangPt, SurangHttps, SurangObfs4,
+       SurangFronted]
 if shutil.which("lyrebird"):
     ALL.append(Lyrebird)
+if shutil.which("v2ray"):
+    ALL += [V2ray, V2rayOpen]

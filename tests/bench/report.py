@@ -2,7 +2,8 @@
 import statistics
 
 COLUMNS = [("1 down", "down1"), ("1 up", "up1"), ("8 down", "down8"), ("8 up", "up8")]
-OURS = ("surang direct", "surang https", "surang obfs4", "surang pt")
+OURS = ("surang direct", "surang https", "surang obfs4", "surang fronted", "surang pt")
+V2RAYS = ("v2ray ws", "v2ray ws vless")  # through the same nginx as surang fronted
 # Ours, theirs and the measure: what is decided by many short turns of one beside the other.
 CONNECTS, HANDSHAKES = DUELS = ("surang https", "nghttpx", "connect32"), ("surang pt", "obfs4proxy", "ping32")
 
@@ -39,6 +40,9 @@ def table(medians, memories, missing):
     if rate(raw, "down1"):
         lines += ["", f"Raw loopback, one stream: {rate(raw, 'down1') / 1e9:.2f} GB/s down, "
                       f"{(rate(raw, 'up1') or 0) / 1e9:.2f} GB/s up."]
+    by_edge = {name: cpu(by, "edge_cpu_per_gb") for name, by in medians.items()}
+    if shares := [f"{name} {used:.2f}" for name, used in by_edge.items() if used]:
+        lines += ["", f"nginx between the ends of these, CPU s/GB beside theirs: {', '.join(shares)}."]
     lines += [f"Left out: {name}: {' '.join(why.split())}" for name, why in missing.items()]
     return "\n".join(lines) + "\n"
 
@@ -67,9 +71,9 @@ def ratio(ours, theirs):
     return ours / theirs if ours is not None and theirs else None
 
 
-def cpu(by):
+def cpu(by, whose="cpu_per_gb"):
     """None unless both directions were measured."""
-    known = [value(by, m, "cpu_per_gb") for m in ("down1", "up1")]
+    known = [value(by, m, whose) for m in ("down1", "up1")]
     return None if None in known else sum(known) / len(known)
 
 
@@ -81,6 +85,7 @@ def worst(ours, theirs, measures):
 AT_LEAST = ("at least", lambda value, limit: value >= limit)
 ABOVE = ("above", lambda value, limit: value > limit)
 BELOW = ("below", lambda value, limit: value < limit)
+AT_MOST = ("at most", lambda value, limit: value <= limit)
 
 
 def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
@@ -91,7 +96,7 @@ def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
 
     def judge(what, value, limit, relation, miss=slack):
         words, holds = relation
-        limit = round(limit * (1 + miss if relation is BELOW else 1 - miss), 3)
+        limit = round(limit * (1 + miss if relation in (BELOW, AT_MOST) else 1 - miss), 3)
         if value is not None:
             ok = holds(value, limit)
             out.append((ok, f"{'PASS' if ok else 'FAIL'} {what}: {value:.3f} ({words} {limit:g})"))
@@ -125,6 +130,12 @@ def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
     if "lyrebird" in medians:
         judge("obfs4 throughput to lyrebird's, one stream, the slower direction",
               worst(pt, peer("lyrebird"), ["down1", "up1"]), 2.0, AT_LEAST)
+    fronted = peer("surang fronted")
+    for name in V2RAYS:
+        if name in medians:
+            judge(f"fronted throughput to {name}'s, one stream, the slower direction",
+                  worst(fronted, peer(name), ["down1", "up1"]), 2.0, AT_LEAST)
+            judge(f"fronted CPU a GB to {name}'s", ratio(cpu(fronted), cpu(peer(name))), 0.5, AT_MOST)
     for name in OURS:
         if name in medians:
             failures = sum(by["failed"] for by in medians[name].values())
