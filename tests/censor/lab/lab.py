@@ -5,6 +5,7 @@ import shutil
 import tempfile
 
 from .authority import Authority
+from .cdn import Cdn
 from .censor import Censor
 from .network import A, B, BRIDGE, Network
 from .sites import Sites
@@ -22,7 +23,7 @@ class Lab:
         self.network = Network(self.directory, tag)
         self.censors = {}
         self.usual = {}  # URL and proxy -> seconds that a visit takes when nothing is blocked
-        self.sites = self.bridge = None
+        self.sites = self.cdn = self.bridge = None
 
     def build(self):
         self.network.build()
@@ -34,6 +35,8 @@ class Lab:
         self.authority = Authority(self.directory)
         self.sites = Sites(ns["net"], self.directory, self.authority)
         self.sites.start()
+        self.cdn = Cdn(ns["cdn"], self.directory, self.authority)
+        self.cdn.start()
         self.visitor = Visitor(ns["cl"], self.authority, self.directory)
         self.calm()
 
@@ -59,6 +62,8 @@ class Lab:
         try:
             if self.bridge:
                 self.bridge.stop()
+            if self.cdn and self.cdn.daemon:
+                self.cdn.daemon.stop()
             for daemon in [*(self.sites.daemons if self.sites else []), *(c.daemon for c in self.censors.values())]:
                 daemon.stop()
         finally:

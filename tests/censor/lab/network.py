@@ -1,6 +1,7 @@
-"""The namespaces: a client with two ISPs to choose from, the outside with the sites, a bridge host. Every
+"""The namespaces: a client with two ISPs to choose from, the outside with the sites, a CDN, a bridge host. Every
 packet between an ISP's customers and the outside goes through that ISP's censor; the bridge host hangs behind
-one without rules, which only watches."""
+one without rules, which only watches; the CDN is of the outside."""
+import collections
 import fcntl
 import os
 import shutil
@@ -31,8 +32,12 @@ B = Link("b", "10.2.0", "2a0a:2", "172.16.2", "2a0f:2")
 BRIDGE = Link("t", "45.76.1", "2a00:45", "172.16.3", "2a0f:3")
 
 
+# Its first address is the outside's.
+CDN = collections.namedtuple("Cdn", "network4 network6")("104.16.1", "2a00:104")
+
+
 def _names(tag):
-    return {part: f"srg{tag}-{part}" for part in ("cl", "a", "b", "t", "net", "br")}
+    return {part: f"srg{tag}-{part}" for part in ("cl", "a", "b", "t", "net", "br", "cdn")}
 
 
 def _remove(tag):
@@ -117,6 +122,7 @@ class Network:
         self._link(A, "cl", "wlan0")
         self._link(B, "cl", "wwan0")
         self._link(BRIDGE, "br", "eth0")
+        self._cdn()
         self.use_isp(A)
         self._default("br", BRIDGE, "eth0")
         self.set_resolver("br")
@@ -145,6 +151,18 @@ class Network:
         self.ip(link.name, "-6", "route", "add", "default", "via", link.outer6 + "::1")
         self.ip("net", "route", "add", link.inside4 + ".0/24", "via", link.outer4 + ".2")
         self.ip("net", "-6", "route", "add", link.inside6 + "::/64", "via", link.outer6 + "::2")
+
+    def _cdn(self):
+        self.ip("net", "link", "add", "cdn", "type", "veth", "peer", "name", "eth0", "netns", self.ns["cdn"])
+        for part, device, last in (("net", "cdn", "1"), ("cdn", "eth0", "2")):
+            self.ip(part, "addr", "add", f"{CDN.network4}.{last}/24", "dev", device)
+            self.ip(part, "-6", "addr", "add", f"{CDN.network6}::{last}/64", "dev", device, "nodad")
+            self.ip(part, "link", "set", "dev", device, "up")
+        for last in ("10", "11"):
+            self.ip("cdn", "addr", "add", f"{CDN.network4}.{last}/24", "dev", "eth0")
+            self.ip("cdn", "-6", "addr", "add", f"{CDN.network6}::{last}/64", "dev", "eth0", "nodad")
+        self.ip("cdn", "route", "add", "default", "via", CDN.network4 + ".1")
+        self.ip("cdn", "-6", "route", "add", "default", "via", CDN.network6 + "::1")
 
     def _default(self, part, link, device):
         for family, gateway in (("-4", link.gateway4), ("-6", link.gateway6)):

@@ -6,6 +6,7 @@ import time
 
 from . import json_lines
 from .authority import Authority
+from .cdn import FRONTS
 from .network import RESOLVER4, RESOLVER6
 from .processes import Daemon, sh
 
@@ -150,6 +151,8 @@ http {{
             lines.append(f"host-record={name}," + ",".join(addresses(name)))
         for name, address in DOH.items():
             lines.append(f"host-record={name},{address}")
+        for name, pair in FRONTS.items():
+            lines.append(f"host-record={name}," + ",".join(pair))
         for name, address in ((REFUSED, "93.184.200.1"), (SILENT, "93.185.1.1")):
             lines.append(f"address=/{name}/{address}")
             for number in range(40):  # as many unrelated domains, for trials that are not each other's kin

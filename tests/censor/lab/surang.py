@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 
+from .cdn import bridge_toml
 from .links import by_transport
 from .network import BRIDGE
 from .processes import Daemon, sh
@@ -17,7 +18,8 @@ OBFS4_PORT = 9443
 
 
 class Bridge:
-    """One bridge on its host, made by `init` as a person would. `link` is by https alone, `full_link` as `init` made it."""
+    """One bridge on its host, made by `init` as a person would. `link` is by https alone, `full_link` as `init` made it,
+    `link_with_fronts` what is written once the bridge is behind the CDN, too."""
 
     def __init__(self, lab):
         self.lab, self.directory = lab, os.path.join(lab.directory, "bridge")
@@ -32,6 +34,9 @@ class Bridge:
                             "tester")
         self.full_link = re.search(r"surang://\S+", made.stdout).group(0)
         self.link = by_transport(self.full_link, "https")
+        with open(self.config, "a") as file:
+            file.write(bridge_toml())
+        self.link_with_fronts = re.search(r"surang://\S+", self.command("link", "tester").stdout).group(0)
         self.daemon = None
 
     def command(self, *words, check=True):
