@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <boost/endian/conversion.hpp>
+#include <cstring>
 #include <utility>
 
 #include "transports/core/alarm.hpp"
+#include "transports/core/block_pool.hpp"
 #include "transports/core/buffer.hpp"
 #include "transports/noise/length_mask.hpp"
 
@@ -20,6 +22,8 @@ constexpr std::size_t kMostContent = 16 * 1024 - kType - kTag;  // a box fills f
 constexpr std::size_t kOverhead = kHead + kType + kTag;
 constexpr std::size_t kMostFiller = 64;
 constexpr std::size_t kReadAhead = 64 * 1024;
+// A read goes behind what has come of one frame.
+using Memory = BlockPool<kOverhead + kMostContent + kReadAhead, 4>;
 
 class NoiseStream final : public Stream {
  public:
@@ -34,6 +38,7 @@ class NoiseStream final : public Stream {
         idle_(raw_->executor()) {
     watch_idle();
   }
+  ~NoiseStream() override { give_memory(); }
 
   asio::any_io_executor executor() override { return raw_->executor(); }
   int carrier_socket() const noexcept override { return raw_->carrier_socket(); }
@@ -65,10 +70,7 @@ class NoiseStream final : public Stream {
   asio::awaitable<Result<void>> wait_readable() override {
     if (closed_) co_return make_error_code(Errc::closed);
     if (content_ > 0 || failure_ || ended_ || frame_is_whole()) co_return Result<void>{};
-    if (kept_.size() == at_) {
-      Bytes().swap(kept_);
-      at_ = 0;
-    }
+    if (end_ == at_) give_memory();
     co_return co_await raw_->wait_readable();
   }
 
@@ -159,7 +161,7 @@ class NoiseStream final : public Stream {
 
   std::size_t take_content(std::span<std::uint8_t> room) {
     const auto n = std::min(content_, room.size());
-    std::copy_n(kept_.begin() + static_cast<std::ptrdiff_t>(at_), n, room.begin());
+    if (n > 0) std::memcpy(room.data(), kept_.get() + at_, n);
     at_ += n;
     content_ -= n;
     if (n > 0 && content_ == 0) at_ += kTag;
@@ -168,8 +170,8 @@ class NoiseStream final : public Stream {
 
   // Of the frame at at_; 0: its head has not come.
   std::size_t box_size() {
-    if (box_ == 0 && kept_.size() - at_ >= kHead) {
-      box_ = boost::endian::load_big_u16(kept_.data() + at_) ^ in_mask_.next();
+    if (box_ == 0 && end_ - at_ >= kHead) {
+      box_ = boost::endian::load_big_u16(kept_.get() + at_) ^ in_mask_.next();
       at_ += kHead;
       if (box_ < kType + kTag || box_ > kType + kMostContent + kTag)
         failure_ = make_error_code(Errc::protocol);
@@ -179,13 +181,13 @@ class NoiseStream final : public Stream {
 
   bool frame_is_whole() {
     const auto size = content_ > 0 || failure_ ? 0 : box_size();
-    return !failure_ && size > 0 && kept_.size() - at_ >= size;
+    return !failure_ && size > 0 && end_ - at_ >= size;
   }
 
   // Decrypts the next frame where it lies; false when there is none to be had.
   bool open_frame() {
     if (ended_ || !frame_is_whole()) return false;
-    const std::span box(kept_.data() + at_, std::exchange(box_, 0));
+    const std::span box(kept_.get() + at_, std::exchange(box_, 0));
     if (!in_.open({}, box, box.data())) {
       failure_ = make_error_code(Errc::protocol);
       return false;
@@ -203,11 +205,11 @@ class NoiseStream final : public Stream {
   }
 
   Result<void> read_raw() {
-    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(std::exchange(at_, 0)));
-    const auto held = kept_.size();
-    kept_.resize(held + kReadAhead);
-    const auto n = raw_->try_read(asio::buffer(kept_.data() + held, kReadAhead));
-    kept_.resize(held + (n ? *n : 0));
+    if (!kept_) kept_ = Memory::take();
+    end_ -= at_;
+    if (at_ > 0) std::memmove(kept_.get(), kept_.get() + std::exchange(at_, 0), end_);
+    const auto n = raw_->try_read(asio::buffer(kept_.get() + end_, kReadAhead));
+    if (n) end_ += *n;
     if (n && *n > 0) return {};
     if (n)
       failure_ = make_error_code(Errc::truncated);
@@ -216,12 +218,18 @@ class NoiseStream final : public Stream {
     return n ? failure_ : n.error();
   }
 
+  void give_memory() noexcept {
+    Memory::give(std::move(kept_));
+    at_ = end_ = 0;
+  }
+
   StreamPtr raw_;
   CipherState in_, out_;
   LengthMask in_mask_, out_mask_;
-  // What was read and not yet taken: from at_ on content_ bytes for the reader and their tag, then frames.
-  Bytes kept_;
-  std::size_t at_ = 0, content_ = 0;
+  // What was read and not yet taken, from at_ to end_: content_ bytes for the reader and their tag, then
+  // frames.
+  Memory::Block kept_;
+  std::size_t at_ = 0, end_ = 0, content_ = 0;
   std::size_t box_ = 0;  // size of the frame at at_, once its head has been read
   bool ended_ = false, closed_ = false, sending_ = false, cut_ = false;
   error_code failure_;  // of reading
