@@ -146,13 +146,13 @@ def what_is_seen(lab):
     far(lab)
     mark, page = lab.a.mark(), "Hello from open.example"
     with Capture(lab, "cl", "wlan0") as line, Capture(lab, "cdn", "eth0") as behind, \
-            Client(lab, link=by_fronts(lab), rules=ALWAYS):
+            Client(lab, link=by_fronts(lab), rules=ALWAYS, captive_probe=""):
         # In plain HTTP, so that nothing but our own encryption hides it.
         loads(lab.visitor.curl("http://open.example/", proxy=SOCKS), "the page")
         time.sleep(0.3)
     seen, handed_on = line.bytes(), behind.bytes()
     shown = {e["name"] for e in lab.a.events(mark, "name")}
-    expect(shown == {FIRST}, f"the censor read {sorted(shown)}")
+    expect(FIRST in shown and shown <= set(FRONTS), f"the censor read {sorted(shown)}")
     expect(named(seen, FIRST), "the line was not captured")
     expect(not named(seen, HOST, "open.example", page), f"{named(seen, HOST, 'open.example', page)} in clear on the line")
     address = socket.inet_aton(BRIDGE.host4)

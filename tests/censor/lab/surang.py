@@ -84,10 +84,13 @@ class Client:
         with open(self.config, "w") as file:
             file.write("\n".join(lines) + "\n")
         self.log = os.path.join(self.directory, "surang.log")
+        # A CDN's certificates are those of authorities that the system knows.
+        self.environment = {"SSL_CERT_FILE": lab.authority.certificate} if link and "t=fronted:" in link else {}
         self.daemon = None
 
     def __enter__(self):
-        self.daemon = Daemon([self.binary, "--config", self.config, "run"], self.log, self.lab.network.ns["cl"])
+        self.daemon = Daemon([self.binary, "--config", self.config, "run"], self.log, self.lab.network.ns["cl"],
+                             self.environment)
         self.daemon.wait_for(f"listening on 127.0.0.1:{self.port}")
         return self
 
