@@ -32,7 +32,12 @@ asio::awaitable<void> keep(StreamPtr stream, UserKey, SessionName, asio::ip::add
 asio::awaitable<void> take(Exchange& exchange) {
   char part[100];
   for (;;) {
-    const auto n = co_await exchange.read_body(asio::buffer(part));
+    const auto n = exchange.try_read_body(asio::buffer(part));
+    if (!n && n.error() == Errc::would_block) {
+      const auto more = co_await exchange.wait_body();
+      if (!more) co_return;
+      continue;
+    }
     if (!n) co_return;
     if (*n == 0) break;
   }

@@ -63,7 +63,7 @@ pid {self._file('nginx.pid')};
 error_log {self._file('error.log')} warn;
 events {{ worker_connections 1024; }}
 http {{
-  access_log {self.access};
+  access_log {self.access}; ssl_protocols TLSv1.2 TLSv1.3;
   {' '.join(f'{kind}_temp_path {self._file(kind)};' for kind in ('client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'))}
   upstream bridge {{ server {BRIDGE.host4}:{ORIGIN_PORT}; keepalive 16; }}
 {servers}{server(HOST, every, hidden)}}}

@@ -85,7 +85,7 @@ def and_back(lab):
         began = time.monotonic()
         first = loads(visit(lab), "just after the block")
         expect(first < FIRST_PAGE, f"the first visit took {first:.2f} s, usual {usual:.2f} s")
-        wait_until(lambda: carrying(client) == "fronted", 3 - (time.monotonic() - began), "a front carries")
+        wait_until(lambda: (carrying(client) or "").startswith("fronted"), 3 - (time.monotonic() - began), "a front carries")
         moved = time.monotonic() - began
         later = max(loads(visit(lab), "by a front") for _ in range(3))
         expect(later < usual + 0.15, f"a later visit took {later:.2f} s, usual {usual:.2f} s")
@@ -104,25 +104,26 @@ def and_back(lab):
 
 
 def one_front_blocked(lab, rules):
-    """The other one carries, and after a restart it is dialled at once and alone: (the first visit's seconds, the next's)."""
+    """The other one carries, and after a restart it is dialled first: (the first visit's seconds, the next's)."""
     far(lab, rules)
 
-    def dialled(mark, front):
-        return [e for e in lab.a.events(mark, "open", proto="tcp") if e.get("address") in FRONTS[front]]
+    def dialled(mark):
+        """The fronts, as they were dialled one after the other."""
+        whose = {address: front for front, pair in FRONTS.items() for address in pair}
+        opened = [whose.get(e.get("address")) for e in lab.a.events(mark, "open", proto="tcp")]
+        return list(dict.fromkeys(front for front in opened if front))
 
     mark = lab.a.mark()
     with Client(lab, link=by_fronts(lab), rules=ALWAYS) as client:
         first = loads(visit(lab), "with one front blocked")
         expect(first < FIRST_PAGE, f"the first visit took {first:.2f} s")
-        expect(dialled(mark, FIRST), "the blocked front was never tried")
-        expect(dialled(mark, SECOND), "the other front was never tried")
+        expect(dialled(mark) == [FIRST, SECOND], f"dialled: {dialled(mark)}")
         time.sleep(1.5)  # what is learnt is on disk within a second
     mark = lab.a.mark()
     with Client(lab, state=client.state, link=by_fronts(lab), rules=ALWAYS):
         again = loads(visit(lab), "after a restart")
         expect(again < 9 * ROUND_TRIP, f"after the restart a visit took {again:.2f} s")
-        expect(dialled(mark, SECOND), "the front that worked was not dialled")
-        expect(not dialled(mark, FIRST), "the blocked front was dialled again")
+        expect(dialled(mark)[:1] == [SECOND], f"after the restart dialled: {dialled(mark)}")
     return f"first visit {first * 1000:.0f} ms, after a restart {again * 1000:.0f} ms"
 
 
