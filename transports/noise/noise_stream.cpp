@@ -128,7 +128,7 @@ class NoiseStream final : public Stream {
     const auto size = kType + content.size() + kTag;
     boost::endian::store_big_u16(to, static_cast<std::uint16_t>(size ^ out_mask_.next()));
     to[kHead] = static_cast<std::uint8_t>(type);
-    std::ranges::copy(content, to + kHead + kType);
+    if (!content.empty()) std::memcpy(to + kHead + kType, content.data(), content.size());
     out_.seal({}, {to + kHead, kType + content.size()}, to + kHead);
     return kHead + size;
   }
