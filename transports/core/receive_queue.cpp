@@ -18,6 +18,7 @@ struct ReceiveQueue::Block {
   Block* next = nullptr;
   std::uint32_t begin = 0, end = 0, capacity = 0;
   std::uint8_t* bytes() noexcept { return reinterpret_cast<std::uint8_t*>(this + 1); }
+  const std::uint8_t* bytes() const noexcept { return reinterpret_cast<const std::uint8_t*>(this + 1); }
 };
 
 ReceiveQueue::Block* ReceiveQueue::make_block(std::size_t wanted) {
@@ -50,22 +51,42 @@ void ReceiveQueue::append(std::span<const std::uint8_t> bytes) {
   }
 }
 
+void ReceiveQueue::append(ReceiveQueue&& other) {
+  if (!other.head_) return;
+  // Few bytes in many blocks would be much memory for little.
+  if (head_ && other.size_ < Large::kSize) {
+    for (const auto* block = other.head_; block; block = block->next)
+      append({block->bytes() + block->begin, block->end - block->begin});
+    return other.clear();
+  }
+  (tail_ ? tail_->next : head_) = std::exchange(other.head_, nullptr);
+  tail_ = std::exchange(other.tail_, nullptr);
+  size_ += std::exchange(other.size_, 0);
+}
+
 std::size_t ReceiveQueue::read(std::span<std::uint8_t> into) noexcept {
   std::size_t done = 0;
   while (head_ && done < into.size()) {
     const auto n = std::min<std::size_t>(into.size() - done, head_->end - head_->begin);
     std::memcpy(into.data() + done, head_->bytes() + head_->begin, n);
-    head_->begin += static_cast<std::uint32_t>(n);
     done += n;
-    if (head_->begin == head_->end) {
-      Block* gone = head_;
-      head_ = head_->next;
-      if (!head_) tail_ = nullptr;
-      drop(gone);
-    }
+    skip(n);
   }
-  size_ -= done;
   return done;
+}
+
+void ReceiveQueue::skip(std::size_t n) noexcept {
+  while (head_ && n > 0) {
+    const auto some = std::min<std::size_t>(n, head_->end - head_->begin);
+    head_->begin += static_cast<std::uint32_t>(some);
+    size_ -= some;
+    n -= some;
+    if (head_->begin < head_->end) return;
+    Block* gone = head_;
+    head_ = head_->next;
+    if (!head_) tail_ = nullptr;
+    drop(gone);
+  }
 }
 
 void ReceiveQueue::clear() noexcept {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace surang {
 
@@ -12,12 +13,16 @@ class ReceiveQueue {
  public:
   ReceiveQueue() = default;
   ~ReceiveQueue() { clear(); }
-  ReceiveQueue(const ReceiveQueue&) = delete;
-  ReceiveQueue& operator=(const ReceiveQueue&) = delete;
+  ReceiveQueue(ReceiveQueue&& other) noexcept { append(std::move(other)); }
+  ReceiveQueue& operator=(ReceiveQueue&&) = delete;
 
   void append(std::span<const std::uint8_t> bytes);
+  /// Takes what `other` holds, without copying it where that is much.
+  void append(ReceiveQueue&& other);
   /// Moves out as many bytes as there are and fit; says how many.
   std::size_t read(std::span<std::uint8_t> into) noexcept;
+  /// Drops the first `n` bytes, or all there are.
+  void skip(std::size_t n) noexcept;
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
   void clear() noexcept;

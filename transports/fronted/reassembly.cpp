@@ -29,40 +29,32 @@ std::size_t Reassembly::add(std::uint64_t offset, std::span<const std::uint8_t> 
   while (last != ahead_.end() && last->first <= end) ++last;
   if (first == last) {
     if (ahead_.size() >= kMostPieces) return 0;
-    ahead_.emplace(offset, std::vector<std::uint8_t>(bytes.begin(), bytes.end()));
+    ahead_[offset].append(bytes);
     return taken;
   }
-  const auto begin = std::min(offset, first->first);
-  std::vector<std::uint8_t> whole;
-  if (begin == first->first) whole = std::move(first->second);
-  auto at = begin + whole.size();  // up to here it is whole
+  if (offset < first->first) first = ahead_.try_emplace(first, offset);
+  auto& whole = first->second;
   const auto fill = [&](std::uint64_t until) {
-    if (until <= at) return;
-    const auto from = bytes.subspan(static_cast<std::size_t>(at - offset));
-    const auto n = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(from.size(), until - at));
-    whole.insert(whole.end(), from.begin(), from.begin() + n);
-    at += static_cast<std::uint64_t>(n);
+    const auto at = first->first + whole.size();  // up to here it is whole
+    if (until > at) whole.append(bytes.subspan(at - offset, until - at));
   };
-  for (auto piece = begin == first->first ? std::next(first) : first; piece != last; ++piece) {
+  const auto others = std::next(first);
+  for (auto piece = others; piece != last; ++piece) {
     fill(piece->first);
-    whole.insert(whole.end(), piece->second.begin(), piece->second.end());
-    at += piece->second.size();
+    whole.append(std::move(piece->second));
   }
+  ahead_.erase(others, last);
   fill(end);
-  ahead_.erase(first, last);
-  ahead_.emplace(begin, std::move(whole));
   return taken;
 }
 
 // What has become next is no longer ahead.
 void Reassembly::settle() {
   while (!ahead_.empty() && ahead_.begin()->first <= next_) {
-    const auto piece = ahead_.extract(ahead_.begin());
-    const auto known = static_cast<std::size_t>(next_ - piece.key());
-    if (known >= piece.mapped().size()) continue;
-    const auto fresh = std::span<const std::uint8_t>(piece.mapped()).subspan(known);
-    ready_.append(fresh);
-    next_ += fresh.size();
+    auto piece = ahead_.extract(ahead_.begin());
+    piece.mapped().skip(static_cast<std::size_t>(next_ - piece.key()));
+    next_ += piece.mapped().size();
+    ready_.append(std::move(piece.mapped()));
   }
 }
 

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <span>
-#include <vector>
 
 #include "transports/core/receive_queue.hpp"
 
@@ -39,7 +38,7 @@ class Reassembly {
   const std::size_t capacity_;
   ReceiveQueue ready_;
   std::uint64_t next_ = 0;
-  std::map<std::uint64_t, std::vector<std::uint8_t>> ahead_;  // none touches another, or next_
+  std::map<std::uint64_t, ReceiveQueue> ahead_;  // none touches another, or next_
 };
 
 }  // namespace surang::fronted

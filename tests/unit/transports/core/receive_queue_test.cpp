@@ -2,6 +2,8 @@
 
 #include <doctest.h>
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 using namespace surang;
@@ -27,4 +29,38 @@ TEST_CASE("a receive queue gives back what it was given, in any pieces") {
   got.insert(got.end(), rest.begin(), rest.end());
   CHECK(queue.empty());
   CHECK(got == sent);
+}
+
+TEST_CASE("queues become one, in order, however much they hold, and what is skipped is not read") {
+  const auto filled = [](std::size_t from, std::size_t size) {
+    std::vector<std::uint8_t> out(size);
+    for (auto& byte : out) byte = static_cast<std::uint8_t>(from++ * 7 % 251);
+    return out;
+  };
+  ReceiveQueue whole;
+  std::size_t size = 0, skipped = 0;
+  for (const std::size_t more : {0, 1, 1000, 1025, 50000, 0, 16384, 3, 100000}) {
+    ReceiveQueue other;
+    for (std::size_t done = 0; done < more;) {
+      const auto n = std::min<std::size_t>(more - done, 20000);
+      other.append(filled(size + done, n));
+      done += n;
+    }
+    whole.append(std::move(other));
+    CHECK(other.empty());
+    size += more;
+    CHECK(whole.size() == size - skipped);
+    const std::size_t first = std::min<std::size_t>(whole.size(), 700);
+    whole.skip(first);
+    skipped += first;
+  }
+  ReceiveQueue moved(std::move(whole));
+  CHECK(whole.empty());
+  moved.append(filled(size, 10));
+  std::vector<std::uint8_t> rest(size);
+  rest.resize(moved.read(rest));
+  CHECK(rest == filled(skipped, size + 10 - skipped));
+  moved.append(filled(0, 5));
+  moved.skip(6);
+  CHECK(moved.empty());
 }
