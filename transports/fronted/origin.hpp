@@ -18,7 +18,8 @@
 namespace surang::fronted {
 
 struct OriginLimits {
-  SessionLimits session;
+  /// An answer takes what there is at once, and what waits before it makes everything else wait behind it.
+  SessionLimits session{.unsent = 256 * 1024};
   std::size_t sessions = 4096, sessions_per_user = 64, exchanges_per_session = 32;
   std::chrono::seconds clock_error{600};  ///< between a client that begins a session, and us
   std::chrono::seconds abandoned{60};     ///< a session without any request

@@ -13,13 +13,24 @@ asio::awaitable<Result<void>> Session::wait_output(std::uint64_t from) {
   co_return Result<void>{};
 }
 
-Result<std::size_t> Session::copy_output(std::uint64_t from, std::span<std::uint8_t> into) const {
+Result<std::size_t> Session::copy_output(std::uint64_t from, std::span<std::uint8_t> into) {
   if (from < out_.begin() || from > out_.end()) return make_error_code(Errc::bad_input);
-  return out_.copy(from, into);
+  const auto n = out_.copy(from, into);
+  if (from + n > sent_) {
+    sent_ = from + n;
+    acknowledged_.notify();
+  }
+  return n;
+}
+
+std::size_t Session::room() const noexcept {
+  const auto unsent = static_cast<std::size_t>(out_.end() - sent_);
+  return std::min(out_.room(), most_unsent_ - std::min(unsent, most_unsent_));
 }
 
 bool Session::acknowledge(std::uint64_t offset) {
   if (!out_.acknowledge(offset)) return false;
+  sent_ = std::max(sent_, offset);
   acknowledged_.notify();
   return true;
 }
@@ -96,7 +107,8 @@ class SessionStream final : public Stream {
     auto& s = *session_;
     if (closed_ || s.output_end_) return make_error_code(Errc::closed);
     if (s.failure_) return s.failure_;
-    const auto taken = s.out_.append({static_cast<const std::uint8_t*>(from.data()), from.size()});
+    const std::span bytes(static_cast<const std::uint8_t*>(from.data()), from.size());
+    const auto taken = s.out_.append(bytes.first(std::min(bytes.size(), s.room())));
     if (taken > 0) s.output_.notify();
     return from + taken;
   }

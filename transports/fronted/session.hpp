@@ -18,12 +18,13 @@ namespace surang::fronted {
 struct SessionLimits {
   std::size_t send = 8 * 1024 * 1024;     ///< bytes that were written and not acknowledged
   std::size_t receive = 8 * 1024 * 1024;  ///< bytes that have come and were not read
+  std::size_t unsent = send;              ///< of those in `send`, the ones that no request has taken yet
 };
 
 class Session {
  public:
   Session(asio::any_io_executor executor, SessionLimits limits)
-      : executor_(std::move(executor)), out_(limits.send), in_(limits.receive) {}
+      : executor_(std::move(executor)), out_(limits.send), in_(limits.receive), most_unsent_(limits.unsent) {}
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -35,7 +36,7 @@ class Session {
   asio::awaitable<Result<void>> wait_output(std::uint64_t from);
   /// Copies what was written from `from` on; Errc::bad_input where that was acknowledged before, or never
   /// written.
-  Result<std::size_t> copy_output(std::uint64_t from, std::span<std::uint8_t> into) const;
+  Result<std::size_t> copy_output(std::uint64_t from, std::span<std::uint8_t> into);
   /// The peer has all before `offset`; false when it cannot.
   bool acknowledge(std::uint64_t offset);
   /// Where the direction has ended.
@@ -68,9 +69,13 @@ class Session {
  private:
   friend class SessionStream;
 
+  std::size_t room() const noexcept;
+
   asio::any_io_executor executor_;
   SendWindow out_;
   Reassembly in_;
+  const std::size_t most_unsent_;
+  std::uint64_t sent_ = 0;        // all before it was taken by some request
   Wakeup output_, acknowledged_;  // there is more to send; there is more room to write
   Wakeup input_, room_;           // there is more to read; there is more room to deliver
   Wakeup gone_;

@@ -76,6 +76,37 @@ TEST_CASE("nothing is lost and nothing is doubled, whatever becomes of requests"
     });
 }
 
+TEST_CASE("a writer does not run ahead of requests further than it may") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    SessionLimits limits;
+    limits.unsent = 10;
+    const auto s = std::make_shared<Session>(io.get_executor(), limits);
+    const auto stream = make_stream(s);
+    const std::string text(25, 'a');
+    TaskGroup tasks(io.get_executor());
+    bool all = false;
+    const auto write = [](Stream& to, const std::string& what, bool& done) -> asio::awaitable<void> {
+      const auto said = co_await to.write_all(asio::buffer(what));
+      done = said.has_value();
+    };
+    tasks.spawn(write(*stream, text, all));
+    co_await sleep_for(5ms);
+    CHECK(s->written() == 10);
+    Bytes out(4);
+    CHECK(s->copy_output(0, out).value() == 4);
+    CHECK(s->copy_output(2, out).value() == 4);
+    co_await sleep_for(5ms);
+    CHECK(s->written() == 16);
+    CHECK(s->copy_output(1, out).value() == 4);  // again: nothing new
+    co_await sleep_for(5ms);
+    CHECK(s->written() == 16);
+    REQUIRE(s->acknowledge(15));  // by whom it was taken elsewhere
+    co_await tasks.join();
+    CHECK(s->written() == 25);
+    CHECK(all);
+  });
+}
+
 TEST_CASE("a writer waits for acknowledgements, a request for room") {
   run([](asio::io_context& io) -> asio::awaitable<void> {
     const auto s = session(io, 10, 10);
