@@ -1,11 +1,10 @@
 #include "transports/fronted/http1_server.hpp"
 
-#include <algorithm>
+#include <array>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
-#include <cstring>
 
 #include "transports/core/buffer.hpp"
 
@@ -37,31 +36,37 @@ class Http1Exchange final : public Exchange {
 
   const RequestHead& head() const noexcept override { return head_; }
 
-  asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
-    if (into.size() == 0) co_return std::size_t{0};
-    if (std::exchange(expects_continue_, false) && !answered_) {
-      const auto said = co_await say("HTTP/1.1 100 Continue\r\n\r\n");
-      if (!said) co_return said.error();
-    }
+  Result<std::size_t> try_read_body(asio::mutable_buffer into) override {
+    if (broken_) return make_error_code(Errc::protocol);
+    if (expects_continue_ && !answered_) return make_error_code(Errc::would_block);
     auto& body = parser_->get().body();
-    for (;;) {
-      if (parser_->is_done()) co_return std::size_t{0};
-      body.data = into.data();
-      body.size = into.size();
-      boost::system::error_code ec;
-      const auto used = parser_->put(asio::buffer(connection_.input), ec);
-      connection_.input.erase(0, used);
-      const auto got = into.size() - body.size;
-      if (ec && ec != http::error::need_buffer && ec != http::error::need_more) {
-        broken_ = true;
-        co_return make_error_code(Errc::protocol);
+    body.data = into.data();
+    body.size = into.size();
+    auto& input = connection_.input;
+    if (!input.empty()) input.erase(0, feed(input));
+    while (body.size == into.size() && body.size > 0 && !broken_ && !parser_->is_done()) {
+      ScratchBuffer block;
+      const auto n = connection_.peer->try_read(block.all());
+      if (!n) return n;
+      if (*n == 0) return make_error_code(Errc::truncated);
+      const std::string_view more(reinterpret_cast<const char*>(block.data()), *n);
+      if (input.empty()) {
+        input.assign(more.substr(feed(more)));
+      } else {
+        input.append(more);
+        input.erase(0, feed(input));
       }
-      if (got > 0) co_return got;
-      if (used > 0 && !connection_.input.empty()) continue;
-      if (parser_->is_done()) co_return std::size_t{0};
-      const auto more = co_await read_more();
-      if (!more) co_return more.error();
     }
+    const auto got = into.size() - body.size;
+    if (got == 0 && broken_) return make_error_code(Errc::protocol);
+    return got;
+  }
+
+  asio::awaitable<Result<void>> wait_body() override {
+    if (std::exchange(expects_continue_, false) && !answered_) {
+      co_return co_await say("HTTP/1.1 100 Continue\r\n\r\n");  // what follows may be here already
+    }
+    co_return co_await connection_.peer->wait_readable();
   }
 
   asio::awaitable<Result<void>> answer(int status, const Fields& fields,
@@ -76,33 +81,30 @@ class Http1Exchange final : public Exchange {
     if (length && status != 204) head += "\r\nContent-Length: " + std::to_string(*length);
     if (chunked_) head += "\r\nTransfer-Encoding: chunked";
     head += keeps_ ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\nConnection: close\r\n\r\n";
-    return say(std::move(head));
+    if (!length || *length == 0 || bodiless) return say(std::move(head));
+    unsaid_ = std::move(head);
+    return said_later();
   }
 
-  asio::awaitable<Result<void>> write_body(asio::const_buffer from) override {
-    if (!chunked_ || from.size() == 0) co_return co_await connection_.peer->write_all(from);
-    // Size line, bytes and line end in one write each: what is left of a scratch block is room for them.
-    ScratchBuffer block;
-    constexpr std::size_t kLine = 16;
-    while (from.size() > 0) {
-      const auto n = std::min(from.size(), ScratchBuffer::kSize - 2 * kLine);
-      char line[kLine];
-      auto* end = std::to_chars(line, line + kLine, n, 16).ptr;
-      *end++ = '\r';
-      *end++ = '\n';
-      const auto size = static_cast<std::size_t>(end - line);
-      std::memcpy(block.data(), line, size);
-      std::memcpy(block.data() + size, from.data(), n);
-      std::memcpy(block.data() + size + n, "\r\n", 2);
-      const auto said = co_await connection_.peer->write_all(asio::buffer(block.data(), size + n + 2));
-      if (!said) co_return said;
-      from += n;
+  asio::awaitable<Result<void>> write_block(BodyBlock& block, std::size_t size) override {
+    if (head_.method == "HEAD") co_return Result<void>{};  // is told of a body and given none
+    if (!unsaid_.empty()) {
+      unsaid_.append(reinterpret_cast<const char*>(block.room().data()), size);
+      co_return co_await say(std::exchange(unsaid_, {}));
     }
-    co_return Result<void>{};
+    if (!chunked_ || size == 0) co_return co_await connection_.peer->write_all(block.between({}, size, {}));
+    // Size line, bytes and line end in one write.
+    std::array<char, BodyBlock::kBefore> line{};
+    auto* end = std::to_chars(line.data(), line.data() + line.size() - 2, size, 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    const std::string_view before(line.data(), static_cast<std::size_t>(end - line.data()));
+    co_return co_await connection_.peer->write_all(block.between(before, size, "\r\n"));
   }
 
   asio::awaitable<Result<void>> finish() override {
     finished_ = true;
+    if (!unsaid_.empty()) co_return co_await say(std::exchange(unsaid_, {}));
     if (!chunked_) co_return Result<void>{};
     co_return co_await say("0\r\n\r\n");
   }
@@ -112,22 +114,30 @@ class Http1Exchange final : public Exchange {
   bool whole() const noexcept { return finished_; }
 
  private:
+  static asio::awaitable<Result<void>> said_later() { co_return Result<void>{}; }
   asio::awaitable<Result<void>> say(std::string text) {
     co_return co_await connection_.peer->write_all(asio::buffer(text));
   }
 
-  asio::awaitable<Result<void>> read_more() {
-    ScratchBuffer block;
-    const auto n = co_await connection_.peer->read_some(block.all());
-    if (!n) co_return n.error();
-    if (*n == 0) co_return make_error_code(Errc::truncated);
-    connection_.input.append(reinterpret_cast<const char*>(block.data()), *n);
-    co_return Result<void>{};
+  // The parser takes of the bytes what there is room for in the body's buffer, one piece (a chunk, its head)
+  // after the other; says how many.
+  std::size_t feed(std::string_view bytes) {
+    const auto& body = parser_->get().body();
+    std::size_t used = 0;
+    while (used < bytes.size() && body.size > 0 && !parser_->is_done()) {
+      boost::system::error_code ec;
+      const auto n = parser_->put(asio::buffer(bytes.substr(used)), ec);
+      used += n;
+      broken_ = ec && ec != http::error::need_buffer && ec != http::error::need_more;
+      if (broken_ || n == 0) break;
+    }
+    return used;
   }
 
   Connection& connection_;
   const std::unique_ptr<Parser> parser_;
   RequestHead head_;
+  std::string unsaid_;  // the head of an answer, until the first of its body goes with it
   bool expects_continue_ = false, chunked_ = false, keeps_ = false;
   bool answered_ = false, finished_ = false, broken_ = false;
 };

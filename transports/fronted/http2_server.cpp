@@ -25,11 +25,12 @@ class Http2Exchange final : public Exchange {
 
   const RequestHead& head() const noexcept override { return head_; }
 
-  asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
-    const auto n = co_await stream_->read_some(into);
-    if (n) co_return n;
-    co_return make_error_code(Errc::truncated);
+  Result<std::size_t> try_read_body(asio::mutable_buffer into) override {
+    const auto n = stream_->try_read(into);
+    if (n || n.error() == Errc::would_block) return n;
+    return make_error_code(Errc::truncated);
   }
+  asio::awaitable<Result<void>> wait_body() override { return stream_->wait_readable(); }
 
   asio::awaitable<Result<void>> answer(int status, const Fields& fields,
                                        std::optional<std::uint64_t> length) override {
@@ -48,9 +49,8 @@ class Http2Exchange final : public Exchange {
     co_return Result<void>{};
   }
 
-  asio::awaitable<Result<void>> write_body(asio::const_buffer from) override {
-    if (from.size() == 0) co_return Result<void>{};
-    co_return co_await stream_->write_all(from);
+  asio::awaitable<Result<void>> write_block(BodyBlock& block, std::size_t size) override {
+    return stream_->write_all(block.between({}, size, {}));
   }
 
   asio::awaitable<Result<void>> finish() override {

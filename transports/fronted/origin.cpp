@@ -3,6 +3,8 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <utility>
 
@@ -17,6 +19,7 @@ using Kind = Note::Kind;
 
 constexpr std::size_t kMostNames = 200000;  // in one period
 constexpr std::uint32_t kMostAnswerPadding = 400;
+constexpr unsigned kTurnsBeforeYield = 16;
 
 // No edge may keep an answer, or hold back the part of one.
 const Fields& fields() {
@@ -221,14 +224,28 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
 asio::awaitable<void> Origin::take(Exchange& exchange, Asked asked, EntryPtr entry, bool& whole) {
   auto& session = *entry->session;
   auto at = asked.note.up;
-  ScratchBuffer block;
-  for (;;) {
-    const auto n = co_await exchange.read_body(block.all());
-    if (!n) co_return;  // cut: what is missing will be said again
-    if (*n == 0) break;
-    const auto taken = co_await session.deliver(at, {block.data(), *n});
-    if (!taken) co_return session.fail(taken.error());
-    at += *n;
+  for (unsigned turns = 1;; ++turns) {
+    {
+      ScratchBuffer block;
+      const auto n = exchange.try_read_body(block.all());
+      if (n && *n == 0) break;
+      if (n) {
+        const auto taken = co_await session.deliver(at, {block.data(), *n});
+        if (!taken) co_return session.fail(taken.error());
+        at += *n;
+      } else if (n.error() != Errc::would_block) {
+        co_return;  // cut: what is missing will be said again
+      } else {
+        turns = 0;
+      }
+    }
+    if (turns == 0) {
+      const auto more = co_await exchange.wait_body();
+      if (!more) co_return;
+    } else if (turns == kTurnsBeforeYield) {
+      turns = 0;
+      co_await asio::post(executor_, asio::use_awaitable);
+    }
   }
   if (asked.note.kind == Kind::up_last) {
     const auto ended = session.deliver_end(at);
@@ -261,12 +278,12 @@ asio::awaitable<void> Origin::give(Exchange& exchange, std::uint64_t from, Entry
       continue;
     }
     if (Clock::now() >= until) break;
-    ScratchBuffer block;
-    const std::span room(
-        block.data(), static_cast<std::size_t>(std::min<std::uint64_t>(ScratchBuffer::kSize, last - from)));
-    const auto n = session.copy_output(from, room);
+    BodyBlock block;
+    const auto room = block.room();
+    const auto n = session.copy_output(
+        from, room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), last - from))));
     if (!n) co_return;  // acknowledged: somebody else has brought it there
-    const auto said = co_await exchange.write_body(asio::buffer(block.data(), *n));
+    const auto said = co_await exchange.write_block(block, *n);
     if (!said) co_return;
     from += *n;
   }

@@ -281,6 +281,9 @@ TEST_CASE("HTTP as edges speak it: one after the other, in chunks, 1.0, asked fi
       CHECK(old.status == 200);
       CHECK(old.text.ends_with("\r\n\r\nabc"));
       CHECK(old.text.find("chunked") == old.text.npos);
+      const auto told = co_await rig.ask("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      CHECK(told.status == 404);
+      CHECK(told.text.ends_with("\r\n\r\n"));
       for (const std::string& garbage : {std::string("\x16\x03\x01\x02"), std::string("GET\r\n\r\n"),
                                          std::string("GET / HTTP/9.9\r\n\r\n"),
                                          "GET / HTTP/1.1\r\nA: " + std::string(20000, 'a') + "\r\n\r\n",
