@@ -12,7 +12,6 @@
 
 namespace surang::client {
 
-
 struct LoadedConfig {
   int status = kOk;
   std::string why;  ///< one sentence, when status is not kOk

@@ -24,7 +24,8 @@ double median(std::vector<double>& values) {
 void GoodputMemory::add(const std::string& domain, Goodput reached, Clock::time_point now) {
   const auto it = known_.find(domain);
   if (it != known_.end()) {
-    if (reached.rate >= it->second.best.rate || now - it->second.at > kReachedLately) it->second = {reached, now};
+    if (reached.rate >= it->second.best.rate || now - it->second.at > kReachedLately)
+      it->second = {reached, now};
     return;
   }
   if (known_.size() >= kMostDomains)

@@ -146,8 +146,8 @@ enum class Heard { head, nothing, garbage };
 
 // The next request's head; what follows it stays in the input.
 asio::awaitable<Heard> read_head(Connection& connection, Parser& parser, const Http1Limits& limits) {
-  using Clock = std::chrono::steady_clock;
-  auto until = Clock::now() + (connection.input.empty() ? limits.idle : limits.head);
+  using std::chrono::steady_clock;
+  auto until = steady_clock::now() + (connection.input.empty() ? limits.idle : limits.head);
   bool begun = !connection.input.empty();
   std::string block(4096, '\0');
   for (;;) {
@@ -158,10 +158,10 @@ asio::awaitable<Heard> read_head(Connection& connection, Parser& parser, const H
       if (ec && ec != http::error::need_more) co_return Heard::garbage;
       if (parser.is_header_done()) co_return Heard::head;
     }
-    const auto n = co_await connection.peer->read_some_for(asio::buffer(block), until - Clock::now());
+    const auto n = co_await connection.peer->read_some_for(asio::buffer(block), until - steady_clock::now());
     if (!n || *n == 0) co_return Heard::nothing;
     connection.input.append(block, 0, *n);
-    if (!std::exchange(begun, true)) until = Clock::now() + limits.head;
+    if (!std::exchange(begun, true)) until = steady_clock::now() + limits.head;
   }
 }
 

@@ -3,6 +3,7 @@
 // second provider's line; time is simulated (tests/support/virtual_time.hpp).
 #pragma once
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <random>
@@ -13,6 +14,10 @@
 #include "tests/bench/judge/simulated_sites.hpp"
 
 namespace surang::judge {
+
+inline double in_seconds(std::chrono::steady_clock::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 /// Connections begun, whoever wanted them, answered or not.
 struct Dials {

@@ -16,12 +16,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace client;
 
-constexpr std::size_t kFelt = 64 * 1024;  // what a freeze or a crawl shows in
-constexpr Clock::duration kStuck = 1h;    // for a verdict by the tunnel where another address would do
-
-double seconds(Clock::duration d) {
-  return std::chrono::duration<double>(d).count();
-}
+constexpr std::size_t kFeltBytes = 64 * 1024;  // what a freeze or a crawl shows in
+constexpr Clock::duration kStuck = 1h;         // for a verdict by the tunnel where another address would do
 
 // One site as it fares on one provider's line.
 struct Course {
@@ -98,11 +94,11 @@ class Person {
     }
     if (blocked && believed && !c.convicted_in_block && c.visits_in_block > 0) {
       c.convicted_in_block = true;
-      kind.convergence.push_back(seconds(net_.now() - c.first_visit));
+      kind.convergence.push_back(in_seconds(net_.now() - c.first_visit));
     }
     if (!blocked && !believed && c.waits_for_recovery) {
       c.waits_for_recovery = false;
-      kind.recovery.push_back(seconds(net_.now() - c.freed));
+      kind.recovery.push_back(in_seconds(net_.now() - c.freed));
     }
     // On a line that one comes back to, the verdicts of before may have lapsed: its blocks are met afresh.
     if (!c.was_there) {
@@ -132,7 +128,7 @@ class Person {
   asio::awaitable<void> come_back_to(std::size_t number) {
     for (;;) {
       co_await pause(std::chrono::duration_cast<Clock::duration>(
-          std::chrono::duration<double>(net_.exponential(seconds(browsing_.between_visits)))));
+          std::chrono::duration<double>(net_.exponential(in_seconds(browsing_.between_visits)))));
       observe();
       co_await visit(course(number));
     }
@@ -165,7 +161,7 @@ class Person {
       const auto size = some_size(c.kind);
       const auto loaded = co_await load(net_, router_, *c.site, size);
       served |= loaded.whole;
-      felt |= loaded.direct() && size >= kFelt && net_.block_of(*c.site) == block;
+      felt |= loaded.direct() && size >= kFeltBytes && net_.block_of(*c.site) == block;
       if (i == 0) first_direct = loaded.direct(), first_fails = !loaded.whole;
       co_await pause(loaded.whole ? 50ms : 1s);
     }

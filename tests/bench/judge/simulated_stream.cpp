@@ -28,10 +28,6 @@ Clock::duration from_seconds(double s) {
   return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s));
 }
 
-double seconds(Clock::duration d) {
-  return std::chrono::duration<double>(d).count();
-}
-
 void add_record(std::vector<std::uint8_t>& to, std::size_t size) {
   const std::uint8_t head[] = {kApplicationData, 3, 3, static_cast<std::uint8_t>(size >> 8),
                                static_cast<std::uint8_t>(size)};
@@ -193,12 +189,12 @@ std::vector<std::uint8_t> SimulatedStream::answer_to(std::span<const std::uint8_
 void SimulatedStream::send(std::vector<std::uint8_t> bytes) {
   auto at = Clock::now() + network_.exchange(rtt_, std::max<Clock::duration>(200ms, rtt_ + rtt_ / 2));
   if (site_ && !std::exchange(answered_, true))
-    at += from_seconds(network_.exponential(seconds(site_->thinking)));
+    at += from_seconds(network_.exponential(in_seconds(site_->thinking)));
   at = std::max(at, line_free_);
   auto rate = pace(network_.conditions_, rtt_);
   if (direct_ && site_ && network_.suffers(*site_, Block::throttle)) rate = std::min(rate, site_->shaped_to);
   const auto most = std::max<std::size_t>(
-      4096, static_cast<std::size_t>(rate * seconds(std::max<Clock::duration>(rtt_, 250ms))));
+      4096, static_cast<std::size_t>(rate * in_seconds(std::max<Clock::duration>(rtt_, 250ms))));
   for (std::size_t done = 0; done < bytes.size();) {
     const auto size = std::min({bytes.size() - done, window_, most});
     const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(done);

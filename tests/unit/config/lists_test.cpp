@@ -133,7 +133,8 @@ TEST_CASE("a broken list is refused with file and line") {
         "block_pages.toml:2: unknown key 'place', did you mean 'places'?");
   CHECK(mentions(pages("\n[[page]]\nnote = \"x\"\n"), "block_pages.toml:2: a page needs at least one"));
   CHECK(mentions(pages("[[page]]\nphrases = [\"no\"]\n"), "block_pages.toml:2: 'no' is too short"));
-  CHECK(mentions(pages("[[page]]\nphrases = [\"" + std::string(201, 'x') + "\"]\n"), "is longer than 200 bytes"));
+  CHECK(mentions(pages("[[page]]\nphrases = [\"" + std::string(201, 'x') + "\"]\n"),
+                 "is longer than 200 bytes"));
   CHECK(mentions(pages("[[page]]\nphrases = [\"two\\nlines\"]\n"), "one line"));
   CHECK(mentions(pages("[[page]]\nheaders = [\"Some Filter\"]\n"), "is no header such as"));
   CHECK(mentions(pages("[[page]]\nheaders = [\"Some Filter: 1\"]\n"), "is no header such as"));
@@ -148,11 +149,13 @@ TEST_CASE("a broken list is refused with file and line") {
     folder.write("services.toml", text);
     return folder.refused();
   };
-  CHECK(mentions(services("[[service]]\npatterns = [\"a.example\"]\n"), "services.toml:1: 'name' is missing"));
+  CHECK(
+      mentions(services("[[service]]\npatterns = [\"a.example\"]\n"), "services.toml:1: 'name' is missing"));
   CHECK(mentions(services("[[service]]\nname = \"A\"\n"), "'patterns' must list at least one"));
   CHECK(mentions(services("[[service]]\nname = \"A\"\npatterns = [\"a..b\"]\n"),
-            "services.toml:3: 'a..b' is no pattern"));
-  CHECK(mentions(services("[[service]]\nname = \"\"\npatterns = [\"a.example\"]\n"), "services.toml:2: 'name'"));
+                 "services.toml:3: 'a..b' is no pattern"));
+  CHECK(mentions(services("[[service]]\nname = \"\"\npatterns = [\"a.example\"]\n"),
+                 "services.toml:2: 'name'"));
 }
 
 TEST_CASE("a host in two services is refused, and both are named") {

@@ -27,7 +27,8 @@ Bytes operator+(Bytes a, const Bytes& b) {
 
 // A connection in a time of its own. Bytes come to a reader that waits, unless told otherwise.
 struct ProgressScript {
-  explicit ProgressScript(std::chrono::milliseconds rtt = 40ms, FirstFlight::Kind kind = FirstFlight::Kind::tls)
+  explicit ProgressScript(std::chrono::milliseconds rtt = 40ms,
+                          FirstFlight::Kind kind = FirstFlight::Kind::tls)
       : progress(kind, 500, rtt, now) {}
 
   Clock::time_point now{100s};

@@ -109,7 +109,8 @@ TEST_CASE("mistakes in the environment are told in the protocol's words") {
   CHECK(setup.lines == PtLines{"VERSION-ERROR no-version"});
   setup = read(with(kClient, {{"PROXY", "gopher://192.0.2.1:70"}}));
   CHECK(setup.status == kConfig);
-  CHECK(setup.lines == PtLines{"VERSION 1", "PROXY-ERROR only socks5, socks4a and http proxies are supported"});
+  CHECK(setup.lines ==
+        PtLines{"VERSION 1", "PROXY-ERROR only socks5, socks4a and http proxies are supported"});
 
   CHECK(last(kClient, {{"STATE_LOCATION", ""}}) == "ENV-ERROR no TOR_PT_STATE_LOCATION environment variable");
   CHECK(last(kClient, {{"CLIENT_TRANSPORTS", ""}}) ==

@@ -19,10 +19,6 @@ config::ClientOptions evading_options() {
   return options;
 }
 
-std::string way_of(Router& router, const std::string& host) {
-  return std::string(router.why(host).at("way").as_string());
-}
-
 asio::awaitable<bool> learns(Router& router, std::string host, std::string way) {
   return until(
       [&router, host, way] { return router.why(host).contains("signal") && way_of(router, host) == way; });

@@ -11,10 +11,6 @@ using namespace surang::client::test;
 
 namespace {
 
-std::string way_of(Router& router, const std::string& host) {
-  return std::string(router.why(host).at("way").as_string());
-}
-
 asio::awaitable<void> visit_into(Router& router, std::string host, std::vector<Visit>& visits) {
   auto v = co_await visit(router, std::move(host));
   visits.push_back(std::move(v));

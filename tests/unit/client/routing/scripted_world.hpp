@@ -146,4 +146,8 @@ asio::awaitable<bool> until(std::function<bool()> condition, std::chrono::second
 void with_router(std::function<asio::awaitable<void>(World&, Router&)> scenario,
                  config::ClientOptions options = quick_options(), bool tunnel = true, bool encrypted = false);
 
+inline std::string way_of(Router& router, const std::string& host) {
+  return std::string(router.why(host).at("way").as_string());
+}
+
 }  // namespace surang::client::test

@@ -18,7 +18,7 @@ config::ClientOptions with_service() {
   return options;
 }
 
-asio::awaitable<void> convict(World& world, Router& router, std::string host) {
+asio::awaitable<void> convict_service(World& world, Router& router, std::string host) {
   world.direct[host] = Shows::reset;
   (void)co_await visit(router, host);
   const bool learnt = co_await until([&] { return router.why(host).contains("signal"); });
@@ -34,7 +34,7 @@ TEST_CASE("one blocked host takes its whole service to the tunnel, and back with
   with_router(
       [](World& world, Router& router) -> asio::awaitable<void> {
         CHECK((co_await visit(router, "pbs.twimg.com")).way == "direct");
-        co_await convict(world, router, "api.x.com");
+        co_await convict_service(world, router, "api.x.com");
         CHECK((co_await visit(router, "pbs.twimg.com")).way == "tunnel");
         CHECK((co_await visit(router, "t.co")).way == "tunnel");
         CHECK((co_await visit(router, "other.com")).way == "direct");
@@ -57,7 +57,7 @@ TEST_CASE("the use of any of its hosts keeps a service's verdict under test") {
   options.background_probes = true;
   with_router(
       [](World& world, Router& router) -> asio::awaitable<void> {
-        co_await convict(world, router, "x.com");
+        co_await convict_service(world, router, "x.com");
         const auto before = world.direct_dials["x.com"];
         // Nobody asks for x.com itself any more, and it stays blocked: each retest follows from the others'
         // use.
