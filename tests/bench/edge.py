@@ -1,5 +1,6 @@
 """nginx as the edge: TLS and HTTP/2 to clients, plain HTTP/1.1 to the bridge and to those who speak WebSocket."""
-from processes import free_port, wait_for_port
+from lab.ports import free_port
+from processes import wait_for_port
 
 
 class Edge:

@@ -11,7 +11,8 @@ import uuid
 import processes
 from edge import Edge
 from lab.links import by_transport
-from processes import free_port, wait_for_port
+from lab.ports import free_port
+from processes import wait_for_port
 
 
 class Place:

@@ -19,12 +19,6 @@ def die_with_the_runner():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def wait_for_port(port, process, seconds=10):
     end = time.time() + seconds
     while time.time() < end:

@@ -5,8 +5,8 @@ import re
 import signal
 import time
 
+from lab.ports import free_port
 from lab.processes import wait_until
-from rig import free_port
 from shipped import changed, chosen, shipped
 
 HOST, FRONT, ORIGIN = "cdn.example.org", "www.example.net", "origin.example.org"

@@ -11,9 +11,10 @@ from edge_programs import FRONT, HOST
 from far import Far
 from lab.authority import Authority
 from lab.links import by_transport
+from lab.ports import free_port
 from lab.processes import Daemon, sh
 from lab.visit import Visitor
-from rig import COVER, SITE, Rig, free_port
+from rig import COVER, SITE, Rig
 from shipped import Guide, changed
 
 OBJECTS = 30

@@ -8,8 +8,8 @@ import edge_programs as programs
 from cases import expect
 from edge_rig import Bridge, front, listener
 from far import Load, download, echo, upload
+from lab.ports import free_port
 from lab.processes import wait_until
-from rig import free_port
 from shipped import FOLDER, changed
 
 EDGES = {"nginx": programs.NginxFleet, "HAProxy": programs.HaproxyFleet}

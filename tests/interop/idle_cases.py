@@ -8,8 +8,8 @@ import edge_programs as programs
 from cases import expect
 from edge_rig import Bridge, front, listener
 from far import download, open_by
+from lab.ports import free_port
 from obfs4_rig import receive
-from rig import free_port
 
 SPEED = 12  # a filler comes 20 s before nginx would cut: 1.7 s here
 

@@ -6,10 +6,10 @@ import socket
 import time
 
 from cases import case, curl, expect, loads
+from lab.ports import free_port
 from lab.processes import at_once
 from obfs4_rig import (INTERRUPT, QUICK, TERMINATE, ExtendedBehind, Obfs4Rig, Recorder, SocksRefusal, Transport, both_ways,
                        client, connect, digest_of, receive, server)
-from rig import free_port
 
 # What obfs4proxy itself brings both ways at once in some 4 s: its writes of a segment at most, 5 ms apart in the mean, are
 # what iat-modes 1 and 2 consist of.

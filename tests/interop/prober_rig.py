@@ -11,8 +11,8 @@ import time
 
 from flights import hello
 from lab.links import by_transport
+from lab.ports import free_port
 from lab.processes import Daemon
-from rig import free_port
 from silent_port import make_impatient
 
 SITE = "cover.example"

@@ -10,15 +10,10 @@ import tempfile
 import time
 
 from lab.authority import Authority
+from lab.ports import free_port
 from lab.processes import Daemon, sh
 
 SITE, COVER = "localhost", "cover.example"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Rig:

@@ -8,8 +8,8 @@ namespace surang::fronted {
 asio::const_buffer BodyBlock::between(std::string_view before, std::size_t size,
                                       std::string_view behind) noexcept {
   auto* const begin = room().data() - before.size();
-  std::memcpy(begin, before.data(), before.size());
-  std::memcpy(room().data() + size, behind.data(), behind.size());
+  std::ranges::copy(before, begin);
+  std::ranges::copy(behind, room().data() + size);
   return {begin, before.size() + size + behind.size()};
 }
 
