@@ -13,7 +13,7 @@ from .sites import address4
 from .speed_scenarios import FRESH, first_bytes
 from .surang import SOCKS, Client
 from .table import expect, scenario
-from .transport_scenarios import ALWAYS, carrying, visit
+from .transport_scenarios import ALWAYS, back_on_https, carrying, visit
 
 ONE_WAY_MS = 40
 ROUND_TRIP = 2 * ONE_WAY_MS / 1000
@@ -91,15 +91,7 @@ def and_back(lab):
         expect(later < usual + 0.15, f"a later visit took {later:.2f} s, usual {usual:.2f} s")
         for number in numbers:
             lab.a.remove(number)
-        began = time.monotonic()
-
-        def back():
-            time.sleep(2)
-            loads(visit(lab), "while https comes back")
-            return carrying(client) == "https"
-        wait_until(back, 100, "https carries again")
-        back_after = time.monotonic() - began
-        loads(visit(lab), "by https again")
+        back_after = back_on_https(lab, client)
     return f"first visit {first * 1000:.0f} ms, on a front after {moved:.1f} s, back after {back_after:.0f} s"
 
 

@@ -49,6 +49,20 @@ def carrying(client):
     return next((lane["transport"] for lane in client.status()["bridges"] if lane["preferred"]), None)
 
 
+def back_on_https(lab, client):
+    """Seconds until https carries again; no visit fails meanwhile."""
+    began = time.monotonic()
+
+    def back():
+        time.sleep(2)
+        loads(visit(lab), "while https comes back")
+        return carrying(client) == "https"
+    wait_until(back, 100, "https carries again")
+    taken = time.monotonic() - began
+    loads(visit(lab), "by https again")
+    return taken
+
+
 def trouble(lab, rule):
     """https is blocked in the middle of a session that works, later no more: (visits' seconds while it was, until back)."""
     with Client(lab, link=lab.bridge.full_link, rules=ALWAYS) as client:
@@ -66,15 +80,7 @@ def trouble(lab, rule):
         expect(later < usual + 0.15, f"a later visit took {later:.2f} s, usual {usual:.2f} s")
         expect("blocked here since" in client.command("status").stdout, client.command("status").stdout)
         lab.a.remove(number)
-        began = time.monotonic()
-
-        def back():
-            time.sleep(2)
-            loads(visit(lab), "while https comes back")
-            return carrying(client) == "https"
-        wait_until(back, 100, "https carries again")
-        back_after = time.monotonic() - began
-        loads(visit(lab), "by https again")
+        back_after = back_on_https(lab, client)
     return f"first visit {first * 1000:.0f} ms, on obfs4 after {moved:.1f} s, back after {back_after:.0f} s"
 
 
