@@ -10,6 +10,7 @@
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/fronted/edge_modes.hpp"
 #include "transports/fronted/front.hpp"
 #include "transports/tls/tls_stream.hpp"
 #include "transports/tunnel/h2_session.hpp"
@@ -36,6 +37,9 @@ class Edge {
 
   asio::awaitable<void> close();
 
+  /// What all who ask here have found out.
+  EdgeModes& modes() noexcept { return modes_; }
+
  private:
   struct Connection;
 
@@ -47,6 +51,7 @@ class Edge {
   const std::shared_ptr<SSL_CTX> context_;
   const Front front_;
   const std::string authority_ = front_.authority();
+  EdgeModes modes_;
   std::shared_ptr<Connection> connection_;  // the one that takes requests
   bool connecting_ = false;
   error_code last_error_;

@@ -1,0 +1,143 @@
+#include "transports/fronted/open_body.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace surang::fronted {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kMostBytes = 1000 * 1000;  // what every edge takes
+constexpr auto kMostAge = 20s;                     // edges cut a body that rests for 60 s
+constexpr auto kQuiet = 3s;                        // then its end is what brings the acknowledgement
+// One that works is asked about when its bytes ought to have come long ago, and no other was a while ago.
+constexpr auto kAskAfter = 2s, kAskAgain = 5s, kAskLatest = 8s;
+constexpr auto kTellLimit = 10s;
+constexpr auto kHeadLimit = 3s;
+constexpr auto kEndLimit = 5s;
+// On trial all goes by the round trip, and what a busy machine adds to it.
+constexpr auto kTrialSlack = 50ms, kTrialHeadSlack = 200ms, kTrialTellSlack = 1000ms;
+
+}  // namespace
+
+OpenBody::OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now)
+    : modes_(modes), mode_(mode), from_(from), end_(from) {
+  trial_ = modes.standing(mode, now) == EdgeModes::Standing::untried;
+  if (trial_) modes.begin_trial(mode);
+}
+
+OpenBody::~OpenBody() {
+  closed();
+}
+
+std::size_t OpenBody::room() const noexcept {
+  return ending_ || over_ ? 0 : static_cast<std::size_t>(kMostBytes - (end_ - from_));
+}
+
+void OpenBody::fed(std::size_t n, Time now) noexcept {
+  end_ += n;
+  last_fed_ = now;
+  if (!oldest_) oldest_ = Mark{end_, now};
+}
+
+void OpenBody::answer_began() noexcept {
+  if (!head_at_) head_at_ = end_;
+}
+
+void OpenBody::acknowledged(std::uint64_t received) noexcept {
+  if (!oldest_ || received < oldest_->offset) return;
+  if (received >= end_)
+    oldest_.reset();
+  else
+    oldest_ = Mark{end_, last_fed_};
+}
+
+void OpenBody::asked(Time now) noexcept {
+  if (oldest_) question_ = Mark{oldest_->offset, now};
+}
+
+void OpenBody::told(std::uint64_t received, Time now) noexcept {
+  acknowledged(received);
+  const auto question = std::exchange(question_, std::nullopt);
+  if (!question || over_ || ending_) return;
+  if (received >= question->offset) {
+    // Edges there are that carry nothing up any more once the answer has begun.
+    const bool proves = mode_ == Mode::stream_up || (head_at_ && question->offset > *head_at_);
+    if (!proves) return;
+    trial_ = false;
+    modes_.passed(mode_, now);
+  } else if (received < from_) {
+    if (oldest_) oldest_->since = now;  // not its fault: what was before it has not come either
+  } else {
+    held_back_ = true;
+    trial_ = false;
+    modes_.held_back(mode_, now);
+  }
+}
+
+void OpenBody::untold(Time now) noexcept {
+  question_.reset();
+  if (oldest_) oldest_->since = now;
+}
+
+void OpenBody::ending(Time now) noexcept {
+  if (!ending_) ending_ = now;
+}
+
+void OpenBody::closed() noexcept {
+  if (std::exchange(over_, true)) return;
+  if (trial_) modes_.end_trial(mode_);
+}
+
+void OpenBody::gave_up(Time now) noexcept {
+  if (over_) return;
+  over_ = true;
+  if (held_back_) return;
+  if (headless() && now >= head_until())
+    modes_.held_back(mode_, now);
+  else
+    modes_.failed(mode_, now);
+}
+
+void OpenBody::broke(Time now) noexcept {
+  if (!std::exchange(over_, true)) modes_.failed(mode_, now);
+}
+
+OpenBody::Time OpenBody::head_until() const noexcept {
+  const auto twice = 2 * modes_.round_trip();
+  return *begun_ + twice + (trial_ ? kTrialHeadSlack : kHeadLimit);
+}
+
+OpenBody::Time OpenBody::ask_at() const noexcept {
+  const auto since = oldest_->since;
+  if (trial_) return since + 2 * modes_.round_trip() + kTrialSlack;
+  return std::min(std::max(since + kAskAfter, modes_.last_passed(mode_) + kAskAgain), since + kAskLatest);
+}
+
+OpenBody::Time OpenBody::tell_until() const noexcept {
+  return question_->since + (trial_ ? 2 * modes_.round_trip() + kTrialTellSlack : kTellLimit);
+}
+
+OpenBody::Due OpenBody::due() const noexcept {
+  if (over_ || !begun_) return {};
+  if (held_back_) return {Step::give_up, Time::min()};
+  Due first;
+  const auto consider = [&first](Step step, Time when) {
+    if (when < first.when) first = {step, when};
+  };
+  if (headless()) consider(Step::give_up, head_until());
+  if (question_) consider(Step::give_up, tell_until());
+  if (ending_) {
+    consider(Step::give_up, *ending_ + kEndLimit);
+    return first;
+  }
+  if (room() == 0) return {Step::end, Time::min()};
+  if (question_) return first;  // an end would bring to the bridge what is held back now
+  consider(Step::end, *begun_ + kMostAge);
+  if (oldest_) consider(Step::ask, ask_at());
+  if (oldest_ && mode_ == Mode::stream_up && !trial_) consider(Step::end, last_fed_ + kQuiet);
+  return first;
+}
+
+}  // namespace surang::fronted
