@@ -1,14 +1,16 @@
-// Carries a session of the client's by requests to an edge: one GET brings the stream down, POSTs bring it
-// up, several at a time; whatever is lost on the way is asked for again (PROTOCOL.md, fronted, Requests).
-// fronted_dialer runs one for each session.
+// Carries a session of the client's by requests to an edge: upload brings the stream up, one GET, or one
+// two-way POST where the edge lets that through, brings it down; whatever is lost on the way is asked for
+// again (PROTOCOL.md, fronted, Requests). fronted_dialer runs one for each session.
 #pragma once
 
 #include <memory>
 
 #include "transports/core/task_group.hpp"
 #include "transports/fronted/edge.hpp"
+#include "transports/fronted/edge_requests.hpp"
 #include "transports/fronted/request_path.hpp"
 #include "transports/fronted/session.hpp"
+#include "transports/fronted/upload.hpp"
 
 namespace surang::fronted {
 
@@ -27,29 +29,28 @@ class EdgeCarrier {
   asio::awaitable<void> run();
 
  private:
-  class Patience;
+  /// A two-way request that brings the stream down, or is to.
+  enum class TwoWay { none, asked, carries };
 
   asio::awaitable<void> bring_down();
-  asio::awaitable<void> bring_up();
-  asio::awaitable<void> post(Note::Kind kind, std::uint64_t from, std::size_t size);
-  asio::awaitable<Result<void>> post_once(Note::Kind kind, std::uint64_t from, std::size_t size);
   asio::awaitable<Result<void>> get_once();
-  asio::awaitable<Result<std::uint64_t>> read_received(tunnel::H2Stream& request);
-  void tell_received();
-  std::string path(Note::Kind kind, std::uint64_t up);
-  bool over() const noexcept;
+  asio::awaitable<Result<void>> two_way_once();
+  asio::awaitable<void> try_two_way();
+  asio::awaitable<Result<void>> two_way_decided();
+  asio::awaitable<Result<void>> read_down(tunnel::H2Stream& request, std::uint64_t from);
+  void set_two_way(TwoWay now);
+  bool may_try_two_way(std::size_t got) const;
 
   asio::any_io_executor executor_;
-  Edge& edge_;
-  const UserNames names_;
-  const SessionName name_;
+  EdgeModes& modes_;
   const std::shared_ptr<Session> session_;
-  std::uint64_t told_ = 0;  // the bridge knows that all before has come
-  std::size_t under_way_ = 0;
-  bool telling_ = false;
-  std::chrono::steady_clock::time_point success_ = std::chrono::steady_clock::now();
-  Wakeup posted_;
+  EdgeRequests requests_;
   TaskGroup tasks_;
+  Upload upload_;
+  tunnel::H2Stream* get_ = nullptr;  // while its answer is read
+  unsigned gets_ = 0;
+  TwoWay two_way_ = TwoWay::none;
+  Wakeup two_way_changed_;
 };
 
 }  // namespace surang::fronted

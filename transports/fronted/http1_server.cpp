@@ -14,6 +14,8 @@ namespace {
 namespace http = boost::beast::http;
 using Parser = http::request_parser<http::buffer_body>;
 
+constexpr const char* kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
 // What is left of the connection's input between two requests.
 struct Connection {
   StreamPtr peer;
@@ -64,7 +66,7 @@ class Http1Exchange final : public Exchange {
 
   asio::awaitable<Result<void>> wait_body() override {
     if (std::exchange(expects_continue_, false) && !answered_) {
-      co_return co_await say("HTTP/1.1 100 Continue\r\n\r\n");  // what follows may be here already
+      co_return co_await say(kContinue);  // what follows may be here already
     }
     co_return co_await connection_.peer->wait_readable();
   }
@@ -72,11 +74,15 @@ class Http1Exchange final : public Exchange {
   asio::awaitable<Result<void>> answer(int status, const Fields& fields,
                                        std::optional<std::uint64_t> length) override {
     answered_ = true;
+    // An answer beside the body: who asked whether to send that hears it here, since nobody else may write
+    // now.
+    const bool goes_on = !length && std::exchange(expects_continue_, false);
     const bool bodiless = status == 204 || head_.method == "HEAD";
     keeps_ = parser_->keep_alive() && !expects_continue_ && (chunked_ || length || bodiless);
     chunked_ = chunked_ && !length && !bodiless;
-    std::string head = "HTTP/1.1 " + std::to_string(status) + ' ' +
-                       std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status))));
+    std::string head = goes_on ? kContinue : "";
+    head += "HTTP/1.1 " + std::to_string(status) + ' ' +
+            std::string(http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status))));
     for (const auto& [name, value] : fields) ((head += "\r\n") += name).append(": ").append(value);
     if (length && status != 204) head += "\r\nContent-Length: " + std::to_string(*length);
     if (chunked_) head += "\r\nTransfer-Encoding: chunked";

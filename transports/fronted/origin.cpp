@@ -195,20 +195,20 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
   if (gives && note.down < session.acknowledged()) co_return co_await nothing_here(exchange);
   if (note.kind == Kind::abandon) session.fail(make_error_code(Errc::closed));
   // An edge may have dropped the answer before without a word to us.
-  if (gives) {
+  if (gives)
     if (const auto end_answer = std::exchange(entry->end_answer, {})) end_answer();
-    if (note.kind == Kind::down && ended) co_return co_await tell(exchange, 204, {});
-  }
   bool whole = note.kind == Kind::abandon;
   TaskGroup both(executor_);
   Alarm limit(executor_);
   limit.set(2 * limits_.answer_age, [&both] { both.cancel(); });
-  if (note.kind != Kind::down && note.kind != Kind::abandon) both.spawn(take(exchange, asked, entry, whole));
-  if (gives)
+  if (gives && ended)
+    both.spawn(tell(exchange, 204, {}));
+  else if (gives)
     both.spawn([&](TaskGroup::Task task) {
       entry->end_answer = [task] { task.cancel(); };
       return give(exchange, note.down, entry, ++entry->answers);
     });
+  if (note.kind != Kind::down && note.kind != Kind::abandon) both.spawn(take(exchange, asked, entry, whole));
   co_await both.join();
   if (gives || !whole) co_return;
   Note answer;

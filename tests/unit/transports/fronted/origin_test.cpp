@@ -101,27 +101,50 @@ TEST_CASE("an answer that was cut goes on where it broke, and an end is told onc
   });
 }
 
-TEST_CASE("one exchange may carry both directions at once") {
+TEST_CASE("one exchange may carry both directions at once, also where it was asked for first") {
+  for (const bool asks : {false, true})
+    test::run([asks](asio::io_context& io) -> asio::awaitable<void> {
+      Rig rig(io, answers_of(6));
+      const auto session = Rig::name();
+      const auto edge = rig.connect();
+      auto text = Rig::request("POST", Rig::target(session, Rig::note(Kind::both)), "abcdef");
+      if (asks) text.insert(text.find("Host:"), "Expect: 100-continue\r\n");
+      text.resize(text.size() - 3);
+      co_await test::put(*edge, text);
+      std::string head;
+      char byte = 0;
+      while (head.find("abc") == head.npos) {
+        const auto n = co_await edge->read_some(asio::buffer(&byte, 1));
+        REQUIRE((n.has_value() && *n == 1));
+        head += byte;
+      }
+      if (asks) {
+        const std::string_view first = "HTTP/1.1 100 Continue\r\n\r\n";
+        CHECK(head.starts_with(first));
+        head.erase(0, first.size());
+      }
+      co_await test::put(*edge, "def");
+      const auto rest = co_await test::read_to_end(*edge);
+      const auto answer = Rig::parse(head + rest);
+      CHECK(answer.status == 200);
+      CHECK(answer.whole);
+      CHECK(answer.body == "abcdef");
+    });
+}
+
+TEST_CASE("an exchange for both directions is told of the end, and takes its body") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
-    Rig rig(io, answers_of(6));
+    Rig rig(io);
     const auto session = Rig::name();
-    const auto edge = rig.connect();
-    auto text = Rig::request("POST", Rig::target(session, Rig::note(Kind::both)), "abcdef");
-    text.resize(text.size() - 3);
-    co_await test::put(*edge, text);
-    std::string head;
-    char byte = 0;
-    while (head.find("abc") == head.npos) {
-      const auto n = co_await edge->read_some(asio::buffer(&byte, 1));
-      REQUIRE((n.has_value() && *n == 1));
-      head += byte;
+    (void)co_await rig.post(session, Rig::note(Kind::up_last), "abc");
+    const auto said = co_await rig.get(session, 0);
+    CHECK(said.body == "abc");
+    for (int i = 0; i < 2; ++i) {
+      const auto told = co_await rig.post(session, Rig::note(Kind::both, 0, 3), "abc");
+      CHECK(told.status == 204);
+      CHECK(told.body.empty());
     }
-    co_await test::put(*edge, "def");
-    const auto rest = co_await test::read_to_end(*edge);
-    const auto answer = Rig::parse(head + rest);
-    CHECK(answer.status == 200);
-    CHECK(answer.whole);
-    CHECK(answer.body == "abcdef");
+    CHECK(rig.origin.sessions() == 1);
   });
 }
 

@@ -1,0 +1,177 @@
+// What an edge does with requests before the bridge sees them, and after: a rig's edge passes everything on
+// at once, or keeps bodies, answers, or what comes late. And a way that is as long as one is.
+#pragma once
+
+#include <deque>
+#include <map>
+
+#include "tests/unit/transports/fronted/origin_rig.hpp"
+#include "transports/core/buffer.hpp"
+#include "transports/core/wakeup.hpp"
+
+namespace surang::fronted::rig {
+
+/// May change at any time; each request looks again.
+struct Manners {
+  bool keeps_bodies = false;   ///< until they are whole, as nginx does by default
+  bool keeps_answers = false;  ///< until the request is whole
+  bool deaf = false;           ///< no byte of a body goes on once the answer has begun
+  bool silent_bodies = false;  ///< a body's bytes are lost, its end is never passed on
+};
+
+/// By kind; an `up` without a byte is counted apart.
+struct Counts {
+  std::map<Note::Kind, int> of;
+  int questions = 0;
+  std::uint64_t bytes = 0;  ///< of all bodies
+  int posts() const {
+    int sum = questions;
+    for (const auto& [kind, n] : of)
+      if (kind != Note::Kind::down) sum += n;
+    return sum;
+  }
+};
+
+class Passing final : public Exchange {
+ public:
+  Passing(Exchange& inner, const Manners& manners, asio::any_io_executor executor)
+      : inner_(inner), manners_(manners), executor_(executor), ended_(inner.head().method == "GET") {}
+
+  const RequestHead& head() const noexcept override { return inner_.head(); }
+
+  /// Whether the request is to go on: false when its body was cut before it was whole.
+  asio::awaitable<bool> begin() {
+    if (!manners_.keeps_bodies || ended_) co_return true;
+    std::string part(65536, '\0');
+    while (!ended_) {
+      const auto n = co_await inner_.read_body(asio::buffer(part));
+      if (!n) co_return false;
+      ended_ = *n == 0;
+      kept_.append(part, 0, *n);
+      bytes += *n;
+    }
+    co_return true;
+  }
+
+  asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
+    if (!kept_.empty()) {
+      const auto n = asio::buffer_copy(into, asio::buffer(kept_));
+      kept_.erase(0, n);
+      co_return n;
+    }
+    if (ended_) co_return std::size_t{0};
+    for (;;) {
+      const auto n = co_await inner_.read_body(into);
+      if (n && *n > 0) bytes += *n;
+      const bool lost = manners_.silent_bodies || (manners_.deaf && answered_);
+      if (n && lost) {
+        if (*n > 0) continue;
+        co_await test::sleep_for(std::chrono::seconds(30));  // nor its end, until the edge has had enough
+        co_return make_error_code(Errc::truncated);
+      }
+      ended_ = n && *n == 0;
+      cut_ = !n;
+      if (ended_ || cut_) changed_.notify();
+      co_return n;
+    }
+  }
+
+  asio::awaitable<Result<void>> answer(int status, const Fields& fields,
+                                       std::optional<std::uint64_t> length) override {
+    while (manners_.keeps_answers && !ended_ && !cut_) co_await changed_.wait(executor_);
+    if (cut_) co_return make_error_code(Errc::truncated);
+    answered_ = true;
+    co_return co_await inner_.answer(status, fields, length);
+  }
+  asio::awaitable<Result<void>> write_body(asio::const_buffer from) override {
+    return inner_.write_body(from);
+  }
+  asio::awaitable<Result<void>> finish() override { return inner_.finish(); }
+
+  std::uint64_t bytes = 0;
+
+ private:
+  Exchange& inner_;
+  const Manners& manners_;
+  asio::any_io_executor executor_;
+  std::string kept_;
+  bool ended_, cut_ = false, answered_ = false;
+  Wakeup changed_;
+};
+
+/// One request by such an edge, to `origin`.
+inline asio::awaitable<void> pass_on(Exchange& exchange, const Manners& manners, Counts& counts,
+                                     Origin& origin, asio::any_io_executor executor) {
+  struct Count {
+    ~Count() {
+      const auto path = parse_request_path(passing.head().target);
+      const auto note =
+          path ? open_note(UserNames(user()).note_key, path->session, path->note) : std::nullopt;
+      if (!note) return;
+      counts.bytes += passing.bytes;
+      if (note->kind == Note::Kind::up && passing.bytes == 0)
+        ++counts.questions;
+      else
+        ++counts.of[note->kind];
+    }
+    Passing passing;
+    Counts& counts;
+  };
+  Count counted{{exchange, manners, executor}, counts};
+  const bool goes_on = co_await counted.passing.begin();
+  Caller caller;
+  if (goes_on) co_await origin.serve(counted.passing, std::move(caller));
+}
+
+// What enters one end leaves the other so much later, its end or its break as well.
+class DelayLine {
+ public:
+  static asio::awaitable<void> run(std::shared_ptr<Stream> from, std::shared_ptr<Stream> to,
+                                   std::chrono::milliseconds delay) {
+    const auto line = std::make_shared<DelayLine>();
+    TaskGroup tasks(from->executor());
+    tasks.spawn(take(line, from, delay));
+    for (;;) {
+      while (line->pieces_.empty()) co_await line->changed_.wait(from->executor());
+      const auto piece = std::move(line->pieces_.front());
+      line->pieces_.pop_front();
+      co_await test::sleep_for(piece.due - std::chrono::steady_clock::now());
+      if (piece.broken) co_return to->close(true);
+      if (piece.bytes.empty()) break;
+      const auto said = co_await to->write_all(asio::buffer(piece.bytes));
+      if (!said) co_return from->close(true);
+    }
+    (void)co_await to->shutdown_write();
+  }
+
+ private:
+  struct Piece {
+    std::chrono::steady_clock::time_point due;
+    std::string bytes;
+    bool broken = false;
+  };
+  static asio::awaitable<void> take(std::shared_ptr<DelayLine> line, std::shared_ptr<Stream> from,
+                                    std::chrono::milliseconds delay) {
+    std::string part(65536, '\0');
+    for (bool over = false; !over;) {
+      const auto n = co_await from->read_some(asio::buffer(part));
+      Piece piece{std::chrono::steady_clock::now() + delay, n ? part.substr(0, *n) : "", !n};
+      over = piece.bytes.empty();
+      line->pieces_.push_back(std::move(piece));
+      line->changed_.notify();
+    }
+  }
+  std::deque<Piece> pieces_;
+  Wakeup changed_;
+};
+
+/// The near end of a stream whose other end is `delay` away from `far`, each way.
+inline StreamPtr at_a_distance(StreamPtr far, std::chrono::milliseconds delay, TaskGroup& tasks) {
+  auto [near, line_end] = test::memory_stream_pair(far->executor(), SIZE_MAX, 16 << 20);
+  const std::shared_ptr<Stream> here = std::move(line_end), there = std::move(far);
+  tasks.spawn(DelayLine::run(here, there, delay));
+  tasks.spawn(DelayLine::run(there, here, delay));
+  return std::move(near);
+}
+
+}  // namespace surang::fronted::rig

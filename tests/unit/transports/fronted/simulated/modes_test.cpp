@@ -1,0 +1,259 @@
+// By which requests a session goes, by edges of every kind, in simulated time: what is found out, what that
+// costs, and that nothing is lost by it.
+#include "tests/support/virtual_time.hpp"
+#include "tests/unit/transports/fronted/edge_rig.hpp"
+
+using namespace surang;
+using namespace surang::fronted;
+using namespace surang::fronted::rig;
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using Kind = Note::Kind;
+using Standing = EdgeModes::Standing;
+
+namespace {
+
+[[maybe_unused]] const bool simulated = (test::start_virtual_time(), true);
+constexpr auto kRoundTrip = 100ms;
+
+// Somebody at a keyboard, whom the bridge echoes.
+class Typist {
+ public:
+  explicit Typist(Ends& ends) : stream_(make_stream(ends.session)), tasks_(stream_->executor()) {
+    tasks_.spawn(ends.carrier.run());
+    tasks_.spawn(hear());
+  }
+
+  asio::awaitable<void> type(int times, Clock::duration pause) {
+    for (int i = 0; i < times; ++i) {
+      const auto text = test::random_text(1 + said_.size() % 60);
+      said_ += text;
+      at_.push_back({said_.size(), Clock::now()});
+      co_await test::put(*stream_, text);
+      co_await test::sleep_for(pause);
+    }
+  }
+
+  asio::awaitable<void> finish(Ends& ends) {
+    const auto ended = co_await stream_->shutdown_write();
+    CHECK(ended.has_value());
+    while (!all_) co_await heard_more_.wait(stream_->executor());
+    CHECK((heard_ == said_));
+    stream_.reset();
+    co_await tasks_.join();
+    co_await test::sleep_for(40s);  // an edge has given up by then whatever it holds
+    CHECK(ends.rig.origin.sessions() == 0);
+    co_await end(ends, tasks_);
+  }
+
+  /// Longest from a key to its echo since the last time.
+  Clock::duration slowest() { return std::exchange(slowest_, Clock::duration{}); }
+
+ private:
+  asio::awaitable<void> hear() {
+    std::string part(65536, '\0');
+    for (;;) {
+      const auto n = co_await stream_->read_some(asio::buffer(part));
+      if (!n || *n == 0) break;
+      heard_.append(part, 0, *n);
+      while (!at_.empty() && at_.front().first <= heard_.size()) {
+        slowest_ = std::max(slowest_, Clock::now() - at_.front().second);
+        at_.pop_front();
+      }
+    }
+    all_ = true;
+    heard_more_.notify();
+  }
+
+  StreamPtr stream_;
+  TaskGroup tasks_;
+  std::string said_, heard_;
+  std::deque<std::pair<std::size_t, Clock::time_point>> at_;
+  Clock::duration slowest_{};
+  bool all_ = false;
+  Wakeup heard_more_;
+};
+
+// What is known of the edge beforehand.
+enum class Known { nothing, packet_up, stream_up, stream_one };
+
+struct World : Ends {
+  explicit World(asio::io_context& io, Known known = Known::nothing) : Ends(io) {
+    dialer.distance = kRoundTrip / 2;
+    auto& modes = edge.modes();
+    if (known == Known::nothing) return;
+    modes.answered_after(kRoundTrip);
+    for (const auto& [mode, from] :
+         {std::pair(Mode::stream_up, Known::stream_up), std::pair(Mode::stream_one, Known::stream_one)})
+      known >= from ? modes.passed(mode, Clock::now()) : modes.held_back(mode, Clock::now());
+  }
+  Standing standing(Mode mode) { return edge.modes().standing(mode, Clock::now()); }
+};
+
+void simulate(std::function<asio::awaitable<void>(asio::io_context&)> test) {
+  test::run(std::move(test), 1h);
+}
+
+}  // namespace
+
+TEST_CASE("by an edge that passes everything both modes are found, and cost nobody a wait") {
+  simulate([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io);
+    Typist typist(world);
+    co_await typist.type(100, 20ms);
+    CHECK(world.standing(Mode::stream_up) == Standing::open);
+    CHECK(world.standing(Mode::stream_one) == Standing::open);
+    CHECK(world.dialer.counts.of[Kind::down] == 1);
+    typist.slowest();  // with the connection's making
+    co_await typist.type(1000, 50ms);
+    CHECK(typist.slowest() < kRoundTrip + 10ms);
+    co_await typist.finish(world);
+    CHECK(world.dialer.dials == 1);
+  });
+}
+
+TEST_CASE("a wrong guess costs about three round trips once, and no byte") {
+  for (const int kind : {0, 1, 2, 3})
+    simulate([kind](asio::io_context& io) -> asio::awaitable<void> {
+      CAPTURE(kind);
+      World world(io);
+      auto& manners = world.dialer.manners;
+      manners.keeps_bodies = kind == 0;
+      manners.keeps_answers = kind == 1;
+      manners.deaf = kind == 2;
+      manners.silent_bodies = false;
+      Typist typist(world);
+      co_await typist.type(1, 500ms);
+      typist.slowest();
+      if (kind == 3) manners.keeps_bodies = manners.keeps_answers = true;
+      co_await typist.type(1000, 20ms);
+      CHECK(typist.slowest() < 5 * kRoundTrip);  // one of them is the way there and back
+      CHECK(world.standing(Mode::stream_up) == (kind == 1 || kind == 2 ? Standing::open : Standing::shut));
+      CHECK(world.standing(Mode::stream_one) == Standing::shut);
+      co_await typist.type(1000, 20ms);
+      CHECK(typist.slowest() < kRoundTrip + 10ms);
+      co_await typist.finish(world);
+    });
+}
+
+TEST_CASE("an edge that changes its mind is noticed within seconds, and nothing is lost") {
+  for (const int kind : {0, 1, 2, 3})
+    for (const auto known : {Known::stream_up, Known::stream_one})
+      simulate([kind, known](asio::io_context& io) -> asio::awaitable<void> {
+        CAPTURE(kind);
+        CAPTURE(static_cast<int>(known));
+        World world(io, known);
+        Typist typist(world);
+        co_await typist.type(600, 50ms);
+        CHECK(world.standing(Mode::stream_up) == Standing::open);
+        typist.slowest();
+        auto& manners = world.dialer.manners;
+        manners.keeps_bodies = kind == 0;
+        manners.keeps_answers = kind == 1;
+        manners.deaf = kind == 2;
+        manners.silent_bodies = kind == 3;
+        co_await typist.type(400, 50ms);
+        if (kind == 3) manners.silent_bodies = false;
+        co_await typist.type(200, 50ms);
+        CHECK(typist.slowest() < 9s);
+        co_await typist.type(1200, 50ms);
+        typist.slowest();
+        co_await typist.type(200, 50ms);
+        CHECK(typist.slowest() < kRoundTrip + 10ms);
+        co_await typist.finish(world);
+      });
+}
+
+TEST_CASE("what is typed costs a request or two where a body stays open, and many where it cannot") {
+  const auto posts_of = [](Known known) {
+    int posts = 0;
+    simulate([known, &posts](asio::io_context& io) -> asio::awaitable<void> {
+      World world(io, known);
+      Typist typist(world);
+      co_await typist.type(1, 5s);
+      const auto& counts = world.dialer.counts;
+      const int before = counts.posts();
+      co_await typist.type(50, 20ms);
+      co_await test::sleep_for(15s);
+      posts = counts.posts() - before;
+      co_await typist.finish(world);
+    });
+    return posts;
+  };
+  CHECK(posts_of(Known::packet_up) == 50);
+  CHECK(posts_of(Known::stream_up) <= 2);
+}
+
+TEST_CASE("a session by an edge that is known costs one request, beside its leave") {
+  simulate([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io, Known::stream_one);
+    Typist typist(world);
+    co_await typist.type(40, 40ms);
+    auto& counts = world.dialer.counts;
+    CHECK(counts.of[Kind::down] == 0);
+    CHECK(counts.of[Kind::up] == 0);
+    co_await typist.finish(world);
+    CHECK(counts.of[Kind::both] == 2);  // the second is told of the end
+    CHECK(counts.of[Kind::up_last] == 1);
+    CHECK(counts.of[Kind::abandon] == 1);
+    CHECK(counts.of[Kind::down] == 0);
+    CHECK(counts.questions <= 2);
+  });
+}
+
+TEST_CASE("ten minutes of talk, with pauses, in each mode") {
+  for (const auto known : {Known::packet_up, Known::stream_up, Known::stream_one})
+    simulate([known](asio::io_context& io) -> asio::awaitable<void> {
+      CAPTURE(static_cast<int>(known));
+      World world(io, known);
+      Typist typist(world);
+      co_await typist.type(1, 1s);
+      typist.slowest();
+      for (int i = 0; i < 30; ++i) {
+        co_await typist.type(100, 70ms);
+        co_await test::sleep_for(i % 3 * 6s);
+      }
+      CHECK(typist.slowest() < kRoundTrip + 10ms);
+      co_await typist.finish(world);
+      const int posts = world.dialer.counts.posts();
+      MESSAGE("mode " << static_cast<int>(known) << ": " << posts << " POSTs");
+      CHECK((known == Known::packet_up ? posts == 3003 : posts < 200));
+    });
+}
+
+TEST_CASE("everything at once comes whole, in each mode, by edges of every kind") {
+  for (const auto known : {Known::nothing, Known::packet_up, Known::stream_up, Known::stream_one})
+    for (const int kind : {0, 1, 2, 3})
+      simulate([known, kind](asio::io_context& io) -> asio::awaitable<void> {
+        CAPTURE(static_cast<int>(known));
+        CAPTURE(kind);
+        World world(io, known);
+        auto& manners = world.dialer.manners;
+        manners.keeps_bodies = kind == 1;
+        manners.keeps_answers = kind == 2;
+        manners.deaf = kind == 3;
+        co_await say_and_hear(io, world, 6000000, kind % 2 ? 300000 : 9000);
+      });
+}
+
+TEST_CASE("an edge that dies at any byte, in each mode, loses nothing and doubles nothing") {
+  for (const auto known : {Known::nothing, Known::packet_up, Known::stream_up, Known::stream_one})
+    for (const std::size_t mean : {std::size_t{6000}, std::size_t{60000}})
+      for (const bool slow : {false, true})
+        simulate([known, mean, slow](asio::io_context& io) -> asio::awaitable<void> {
+          CAPTURE(static_cast<int>(known));
+          CAPTURE(mean);
+          CAPTURE(slow);
+          World world(io, known);
+          std::uint32_t seed = 5;
+          world.dialer.life = [&] { return 3000 + (seed = seed * 1664525 + 1013904223) / 7 % (2 * mean); };
+          if (slow) {
+            Typist typist(world);
+            co_await typist.type(3000, 30ms);
+            co_await typist.finish(world);
+          } else {
+            co_await say_and_hear(io, world, 20 * mean, 5000);
+          }
+          CHECK(world.dialer.dials > 5);
+        });
+}
