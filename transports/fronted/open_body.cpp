@@ -12,7 +12,9 @@ constexpr std::uint64_t kMostBytes = 1000 * 1000;  // what every edge takes
 constexpr auto kMostAge = 20s;                     // edges cut a body that rests for 60 s
 constexpr auto kQuiet = 3s;                        // then its end is what brings the acknowledgement
 // One that works is asked about when its bytes ought to have come long ago, and no other was a while ago.
-constexpr auto kAskAfter = 2s, kAskAgain = 5s, kAskLatest = 8s;
+constexpr auto kAskAfter = 2s, kAskAgain = 3s, kAskLatest = 6s;
+constexpr auto kDue = 1s;  // when a byte ought to have come, whatever the round trip
+constexpr auto kMarkEvery = 250ms;
 constexpr auto kTellLimit = 10s;
 constexpr auto kHeadLimit = 3s;
 constexpr auto kEndLimit = 5s;
@@ -38,7 +40,7 @@ std::size_t OpenBody::room() const noexcept {
 void OpenBody::fed(std::size_t n, Time now) noexcept {
   end_ += n;
   last_fed_ = now;
-  if (!oldest_) oldest_ = Mark{end_, now};
+  if (missing_.empty() || now - missing_.back().since >= kMarkEvery) missing_.push_back({end_, now});
 }
 
 void OpenBody::answer_began() noexcept {
@@ -46,15 +48,18 @@ void OpenBody::answer_began() noexcept {
 }
 
 void OpenBody::acknowledged(std::uint64_t received) noexcept {
-  if (!oldest_ || received < oldest_->offset) return;
-  if (received >= end_)
-    oldest_.reset();
-  else
-    oldest_ = Mark{end_, last_fed_};
+  if (missing_.empty()) return;
+  while (!missing_.empty() && missing_.front().offset <= received) missing_.pop_front();
+  if (missing_.empty() && received < end_) missing_.push_back({end_, last_fed_});
 }
 
+// About as much as ought to have come.
 void OpenBody::asked(Time now) noexcept {
-  if (oldest_) question_ = Mark{oldest_->offset, now};
+  if (missing_.empty()) return;
+  auto offset = missing_.front().offset;
+  for (const auto& mark : missing_)
+    if (mark.since + due_after() <= now) offset = mark.offset;
+  question_ = Mark{offset, now};
 }
 
 void OpenBody::told(std::uint64_t received, Time now) noexcept {
@@ -68,7 +73,8 @@ void OpenBody::told(std::uint64_t received, Time now) noexcept {
     trial_ = false;
     modes_.passed(mode_, now);
   } else if (received < from_) {
-    if (oldest_) oldest_->since = now;  // not its fault: what was before it has not come either
+    if (!missing_.empty())
+      missing_.front().since = now;  // not its fault: what was before it has not come either
   } else {
     held_back_ = true;
     trial_ = false;
@@ -78,7 +84,7 @@ void OpenBody::told(std::uint64_t received, Time now) noexcept {
 
 void OpenBody::untold(Time now) noexcept {
   question_.reset();
-  if (oldest_) oldest_->since = now;
+  if (!missing_.empty()) missing_.front().since = now;
 }
 
 void OpenBody::ending(Time now) noexcept {
@@ -109,10 +115,17 @@ OpenBody::Time OpenBody::head_until() const noexcept {
   return *begun_ + twice + (trial_ ? kTrialHeadSlack : kHeadLimit);
 }
 
+OpenBody::Duration OpenBody::due_after() const noexcept {
+  const auto twice = 2 * modes_.round_trip() + kTrialSlack;
+  return trial_ ? twice : std::max<Duration>(twice, kDue);
+}
+
 OpenBody::Time OpenBody::ask_at() const noexcept {
-  const auto since = oldest_->since;
-  if (trial_) return since + 2 * modes_.round_trip() + kTrialSlack;
-  return std::min(std::max(since + kAskAfter, modes_.last_passed(mode_) + kAskAgain), since + kAskLatest);
+  const auto since = missing_.front().since;
+  if (trial_) return since + due_after();
+  const auto after = since + std::max<Duration>(due_after(), kAskAfter);
+  return std::min(std::max(after, modes_.last_passed(mode_) + kAskAgain),
+                  std::max(after, since + kAskLatest));
 }
 
 OpenBody::Time OpenBody::tell_until() const noexcept {
@@ -135,8 +148,9 @@ OpenBody::Due OpenBody::due() const noexcept {
   if (room() == 0) return {Step::end, Time::min()};
   if (question_) return first;  // an end would bring to the bridge what is held back now
   consider(Step::end, *begun_ + kMostAge);
-  if (oldest_) consider(Step::ask, ask_at());
-  if (oldest_ && mode_ == Mode::stream_up && !trial_) consider(Step::end, last_fed_ + kQuiet);
+  if (missing_.empty()) return first;
+  consider(Step::ask, ask_at());
+  if (mode_ == Mode::stream_up && !trial_) consider(Step::end, last_fed_ + kQuiet);
   return first;
 }
 

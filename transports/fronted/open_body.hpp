@@ -3,6 +3,7 @@
 // (PROTOCOL.md, fronted, Modes). Pure: it is told what happens and when. upload does what it says.
 #pragma once
 
+#include <deque>
 #include <optional>
 
 #include "transports/fronted/edge_modes.hpp"
@@ -57,10 +58,12 @@ class OpenBody {
     std::uint64_t offset;
     Time since;
   };
+  using Duration = EdgeModes::Clock::duration;
   bool headless() const noexcept { return mode_ == Mode::stream_one && !head_at_; }
   Time head_until() const noexcept;
   Time ask_at() const noexcept;
   Time tell_until() const noexcept;
+  Duration due_after() const noexcept;
 
   EdgeModes& modes_;
   const Mode mode_;
@@ -69,7 +72,8 @@ class OpenBody {
   bool trial_ = false, held_back_ = false, over_ = false;
   std::optional<Time> begun_, ending_;
   std::optional<std::uint64_t> head_at_;  // how much there was when the answer began
-  std::optional<Mark> oldest_;    // a place that was not acknowledged, and since when it is on the connection
+  // Places that were not acknowledged, and since when they are on the connection; not all of them.
+  std::deque<Mark> missing_;
   std::optional<Mark> question_;  // whether it has come there, and since when that is asked
   Time last_fed_{};
 };

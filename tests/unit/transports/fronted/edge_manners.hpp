@@ -16,7 +16,7 @@ struct Manners {
   bool keeps_bodies = false;   ///< until they are whole, as nginx does by default
   bool keeps_answers = false;  ///< until the request is whole
   bool deaf = false;           ///< no byte of a body goes on once the answer has begun
-  bool silent_bodies = false;  ///< a body's bytes are lost, its end is never passed on
+  bool tires = false;          ///< what comes later than a second after the head waits for the end
 };
 
 /// By kind; an `up` without a byte is counted apart.
@@ -41,43 +41,33 @@ class Passing final : public Exchange {
 
   /// Whether the request is to go on: false when its body was cut before it was whole.
   asio::awaitable<bool> begin() {
-    if (!manners_.keeps_bodies || ended_) co_return true;
-    std::string part(65536, '\0');
-    while (!ended_) {
-      const auto n = co_await inner_.read_body(asio::buffer(part));
-      if (!n) co_return false;
-      ended_ = *n == 0;
-      kept_.append(part, 0, *n);
-      bytes += *n;
-    }
-    co_return true;
+    if (manners_.keeps_bodies) co_await keep_rest();
+    co_return !cut_;
   }
 
   asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
+    if (kept_.empty() && manners_.tires && Clock::now() - begun_ > std::chrono::seconds(1))
+      co_await keep_rest();
     if (!kept_.empty()) {
       const auto n = asio::buffer_copy(into, asio::buffer(kept_));
       kept_.erase(0, n);
       co_return n;
     }
     if (ended_) co_return std::size_t{0};
-    for (;;) {
-      const auto n = co_await inner_.read_body(into);
-      if (n && *n > 0) bytes += *n;
-      const bool lost = manners_.silent_bodies || (manners_.deaf && answered_);
-      if (n && lost) {
-        if (*n > 0) continue;
-        co_await test::sleep_for(std::chrono::seconds(30));  // nor its end, until the edge has had enough
-        co_return make_error_code(Errc::truncated);
-      }
-      ended_ = n && *n == 0;
-      cut_ = !n;
-      if (ended_ || cut_) changed_.notify();
-      co_return n;
-    }
+    const auto n = co_await read(into);
+    if (!n || *n == 0 || !manners_.deaf || !answered_) co_return n;
+    // The end comes to nobody either, until the edge has had enough.
+    co_await keep_rest();
+    if (!cut_) co_await test::sleep_for(std::chrono::seconds(30));
+    co_return make_error_code(Errc::truncated);
   }
 
   asio::awaitable<Result<void>> answer(int status, const Fields& fields,
                                        std::optional<std::uint64_t> length) override {
+    if (manners_.keeps_answers) {
+      co_await test::sleep_for(std::chrono::milliseconds(1));
+      if (!reading_) co_await keep_rest();  // nobody else will
+    }
     while (manners_.keeps_answers && !ended_ && !cut_) co_await changed_.wait(executor_);
     if (cut_) co_return make_error_code(Errc::truncated);
     answered_ = true;
@@ -91,11 +81,33 @@ class Passing final : public Exchange {
   std::uint64_t bytes = 0;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  asio::awaitable<Result<std::size_t>> read(asio::mutable_buffer into) {
+    reading_ = true;
+    const auto n = co_await inner_.read_body(into);
+    reading_ = false;
+    if (n) bytes += *n;
+    ended_ = n && *n == 0;
+    cut_ = !n;
+    if (ended_ || cut_) changed_.notify();
+    co_return n;
+  }
+  asio::awaitable<void> keep_rest() {
+    std::string part(65536, '\0');
+    while (!ended_ && !cut_) {
+      const auto n = co_await read(asio::buffer(part));
+      if (n) kept_.append(part, 0, *n);
+    }
+    if (cut_) kept_.clear();
+  }
+
   Exchange& inner_;
   const Manners& manners_;
   asio::any_io_executor executor_;
   std::string kept_;
-  bool ended_, cut_ = false, answered_ = false;
+  const Clock::time_point begun_ = Clock::now();
+  bool ended_, cut_ = false, reading_ = false, answered_ = false;
   Wakeup changed_;
 };
 
