@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using Kind = Note::Kind;
 
-constexpr std::uint32_t kMostPadding = 160;
+constexpr std::uint32_t kMostNotePadding = 160;
 constexpr std::size_t kSmall = 16 * 1024;  // what goes up in no time
 constexpr auto kHeadLimit = 30s;
 constexpr auto kPostLimit = 90s;
@@ -50,7 +50,7 @@ std::string EdgeRequests::path(Kind kind, std::uint64_t up) {
   note.down = session_->received();
   told_ = std::max(told_, note.down);
   return to_text(
-      {names_.place, name_, seal_note(names_.note_key, name_, note, randombytes_uniform(kMostPadding))});
+      {names_.place, name_, seal_note(names_.note_key, name_, note, randombytes_uniform(kMostNotePadding))});
 }
 
 asio::awaitable<Result<Edge::Request>> EdgeRequests::ask(Kind kind, std::uint64_t up) {

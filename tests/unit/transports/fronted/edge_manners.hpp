@@ -45,21 +45,26 @@ class Passing final : public Exchange {
     co_return !cut_;
   }
 
-  asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
-    if (kept_.empty() && manners_.tires && Clock::now() - begun_ > std::chrono::seconds(1))
+  Result<std::size_t> try_read_body(asio::mutable_buffer into) override {
+    if (cut_) return make_error_code(Errc::truncated);
+    if (kept_.empty() && !ended_) return make_error_code(Errc::would_block);
+    const auto n = asio::buffer_copy(into, asio::buffer(kept_));
+    kept_.erase(0, n);
+    return n;
+  }
+  asio::awaitable<Result<void>> wait_body() override {
+    if (!kept_.empty() || ended_ || cut_) co_return Result<void>{};
+    if (manners_.tires && Clock::now() - begun_ > std::chrono::seconds(1))
       co_await keep_rest();
-    if (!kept_.empty()) {
-      const auto n = asio::buffer_copy(into, asio::buffer(kept_));
-      kept_.erase(0, n);
-      co_return n;
+    else
+      co_await keep_more();
+    if (!kept_.empty() && manners_.deaf && answered_) {
+      // The end comes to nobody either, until the edge has had enough.
+      co_await keep_rest();
+      if (!cut_) co_await test::sleep_for(std::chrono::seconds(30));
+      cut_ = true;
     }
-    if (ended_) co_return std::size_t{0};
-    const auto n = co_await read(into);
-    if (!n || *n == 0 || !manners_.deaf || !answered_) co_return n;
-    // The end comes to nobody either, until the edge has had enough.
-    co_await keep_rest();
-    if (!cut_) co_await test::sleep_for(std::chrono::seconds(30));
-    co_return make_error_code(Errc::truncated);
+    co_return Result<void>{};
   }
 
   asio::awaitable<Result<void>> answer(int status, const Fields& fields,
@@ -73,8 +78,8 @@ class Passing final : public Exchange {
     answered_ = true;
     co_return co_await inner_.answer(status, fields, length);
   }
-  asio::awaitable<Result<void>> write_body(asio::const_buffer from) override {
-    return inner_.write_body(from);
+  asio::awaitable<Result<void>> write_block(BodyBlock& block, std::size_t size) override {
+    return inner_.write_block(block, size);
   }
   asio::awaitable<Result<void>> finish() override { return inner_.finish(); }
 
@@ -83,22 +88,24 @@ class Passing final : public Exchange {
  private:
   using Clock = std::chrono::steady_clock;
 
-  asio::awaitable<Result<std::size_t>> read(asio::mutable_buffer into) {
+  asio::awaitable<void> keep_more() {
     reading_ = true;
-    const auto n = co_await inner_.read_body(into);
+    std::string part(65536, '\0');
+    auto n = inner_.try_read_body(asio::buffer(part));
+    while (!n && n.error() == Errc::would_block) {
+      const auto more = co_await inner_.wait_body();
+      if (!more) break;
+      n = inner_.try_read_body(asio::buffer(part));
+    }
     reading_ = false;
+    if (n) kept_.append(part, 0, *n);
     if (n) bytes += *n;
     ended_ = n && *n == 0;
     cut_ = !n;
     if (ended_ || cut_) changed_.notify();
-    co_return n;
   }
   asio::awaitable<void> keep_rest() {
-    std::string part(65536, '\0');
-    while (!ended_ && !cut_) {
-      const auto n = co_await read(asio::buffer(part));
-      if (n) kept_.append(part, 0, *n);
-    }
+    while (!ended_ && !cut_) co_await keep_more();
     if (cut_) kept_.clear();
   }
 
