@@ -40,6 +40,7 @@ asio::awaitable<void> EdgeCarrier::run() {
   (void)co_await with_timeout(kFarewell, session_->wait_acknowledged());
   tasks_.cancel();
   co_await tasks_.join();
+  upload_.stop();
   if (session_->failure() == Errc::no_route) co_return;  // nobody is there to be told
   (void)co_await with_timeout(kFarewell, requests_.post(Kind::abandon, session_->acknowledged(), 0));
 }

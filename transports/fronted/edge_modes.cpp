@@ -9,6 +9,8 @@ using namespace std::chrono_literals;
 
 constexpr auto kAfterEvidence = 1h;
 constexpr auto kAfterFailure = 5min;
+constexpr unsigned kMostDeaths = 3;
+constexpr auto kMostRoundTrip = 3s;  // whatever an edge makes of it
 
 }  // namespace
 
@@ -38,6 +40,15 @@ void EdgeModes::failed(Mode mode, Time now) noexcept {
   shut(mode, now + kAfterFailure);
 }
 
+// One connection may die by chance, and with it whatever is open.
+void EdgeModes::died(Mode mode, Time now) noexcept {
+  auto& state = of(mode);
+  state.on_trial = false;
+  if (++state.deaths < kMostDeaths) return;
+  const auto doubled = kAfterFailure * (1u << std::min(state.deaths - kMostDeaths, 4u));
+  shut(mode, now + doubled);
+}
+
 void EdgeModes::shut(Mode mode, Time until) noexcept {
   auto& state = of(mode);
   state.works = state.on_trial = false;
@@ -45,7 +56,7 @@ void EdgeModes::shut(Mode mode, Time until) noexcept {
 }
 
 void EdgeModes::answered_after(Clock::duration round_trip) noexcept {
-  round_trip = std::max<Clock::duration>(round_trip, 1us);  // zero: not known
+  round_trip = std::clamp<Clock::duration>(round_trip, 1us, kMostRoundTrip);  // zero: not known
   round_trip_ = round_trip_ == Clock::duration{} ? round_trip : (7 * round_trip_ + round_trip) / 8;
 }
 

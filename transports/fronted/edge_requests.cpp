@@ -31,7 +31,9 @@ void EdgeRequests::Patience::success() noexcept {
 }
 
 asio::awaitable<void> EdgeRequests::Patience::failure(error_code why) {
-  if (Clock::now() - requests_.success_ > kGiveUp) requests_.session_->fail(why);
+  const auto now = Clock::now();
+  if (failures_ == 0) first_ = now;  // a quiet session has had no success for long
+  if (now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
   const auto most = 50u << std::min(failures_++, 6u);
   asio::steady_timer timer(requests_.executor_,
                            std::chrono::milliseconds(most / 2 + randombytes_uniform(most)));

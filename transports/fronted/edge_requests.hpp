@@ -46,6 +46,7 @@ class EdgeRequests {
    private:
     EdgeRequests& requests_;
     unsigned failures_ = 0;
+    Clock::time_point first_{};  // of them
   };
 
  private:

@@ -17,14 +17,14 @@ constexpr auto kDue = 1s;  // when a byte ought to have come, whatever the round
 constexpr auto kMarkEvery = 250ms;
 constexpr auto kTellLimit = 10s;
 constexpr auto kHeadLimit = 3s;
-constexpr auto kEndLimit = 5s;
+constexpr auto kEndLimit = 15s;
 // On trial all goes by the round trip, and what a busy machine adds to it.
 constexpr auto kTrialSlack = 50ms, kTrialHeadSlack = 200ms, kTrialTellSlack = 1000ms;
 
 }  // namespace
 
-OpenBody::OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now)
-    : modes_(modes), mode_(mode), from_(from), end_(from) {
+OpenBody::OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now, double pace)
+    : modes_(modes), mode_(mode), from_(from), pace_(pace), end_(from) {
   trial_ = modes.standing(mode, now) == EdgeModes::Standing::untried;
   if (trial_) modes.begin_trial(mode);
 }
@@ -85,6 +85,10 @@ void OpenBody::told(std::uint64_t received, Time now) noexcept {
 void OpenBody::untold(Time now) noexcept {
   question_.reset();
   if (!missing_.empty()) missing_.front().since = now;
+  if (!std::exchange(untold_, true) || !trial_ || over_ || ending_) return;
+  held_back_ = true;  // as far as can be told
+  trial_ = false;
+  modes_.failed(mode_, now);
 }
 
 void OpenBody::ending(Time now) noexcept {
@@ -94,13 +98,18 @@ void OpenBody::ending(Time now) noexcept {
 void OpenBody::closed() noexcept {
   if (std::exchange(over_, true)) return;
   if (trial_) modes_.end_trial(mode_);
+  if (ending_) modes_.lived(mode_);
+}
+
+void OpenBody::lost(Time now) noexcept {
+  if (!std::exchange(over_, true)) modes_.died(mode_, now);
 }
 
 void OpenBody::gave_up(Time now) noexcept {
   if (over_) return;
   over_ = true;
   if (held_back_) return;
-  if (headless() && now >= head_until())
+  if (trial_ && headless() && now >= head_until())
     modes_.held_back(mode_, now);
   else
     modes_.failed(mode_, now);
@@ -116,16 +125,16 @@ OpenBody::Time OpenBody::head_until() const noexcept {
 }
 
 OpenBody::Duration OpenBody::due_after() const noexcept {
-  const auto twice = 2 * modes_.round_trip() + kTrialSlack;
+  const auto twice = 2 * modes_.round_trip() + paced(kTrialSlack);
   return trial_ ? twice : std::max<Duration>(twice, kDue);
 }
 
 OpenBody::Time OpenBody::ask_at() const noexcept {
   const auto since = missing_.front().since;
   if (trial_) return since + due_after();
-  const auto after = since + std::max<Duration>(due_after(), kAskAfter);
-  return std::min(std::max(after, modes_.last_passed(mode_) + kAskAgain),
-                  std::max(after, since + kAskLatest));
+  const auto after = since + std::max<Duration>(due_after(), paced(kAskAfter));
+  return std::min(std::max(after, modes_.last_passed(mode_) + paced(kAskAgain)),
+                  std::max(after, since + paced(kAskLatest)));
 }
 
 OpenBody::Time OpenBody::tell_until() const noexcept {
@@ -147,10 +156,10 @@ OpenBody::Due OpenBody::due() const noexcept {
   }
   if (room() == 0) return {Step::end, Time::min()};
   if (question_) return first;  // an end would bring to the bridge what is held back now
-  consider(Step::end, *begun_ + kMostAge);
+  consider(Step::end, *begun_ + paced(kMostAge));
   if (missing_.empty()) return first;
   consider(Step::ask, ask_at());
-  if (mode_ == Mode::stream_up && !trial_) consider(Step::end, last_fed_ + kQuiet);
+  if (mode_ == Mode::stream_up && !trial_) consider(Step::end, last_fed_ + paced(kQuiet));
   return first;
 }
 

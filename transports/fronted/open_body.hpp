@@ -24,8 +24,8 @@ class OpenBody {
   };
 
   /// To begin with the stream's byte at `from`. A trial where `modes`, which must outlive it, has no answer
-  /// yet.
-  OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now);
+  /// yet. Its rests and ends come after `pace` times as long as usual, so that no two bodies look alike.
+  OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now, double pace = 1);
   ~OpenBody();
   OpenBody(const OpenBody&) = delete;
   OpenBody& operator=(const OpenBody&) = delete;
@@ -45,10 +45,11 @@ class OpenBody {
   void told(std::uint64_t received, Time now) noexcept;  ///< the answer to that
   void untold(Time now) noexcept;                        ///< there was none
   void ending(Time now) noexcept;                        ///< no byte more
-  void closed() noexcept;                                ///< its end is on the connection, or that is gone
+  void closed() noexcept;                                ///< its end is on the connection, or nobody needs it
   void gave_up(Time now) noexcept;
   /// The edge has cut it, or answered before its end.
   void broke(Time now) noexcept;
+  void lost(Time now) noexcept;  ///< with its connection
 
   /// What is to be done next, and when.
   Due due() const noexcept;
@@ -59,6 +60,10 @@ class OpenBody {
     Time since;
   };
   using Duration = EdgeModes::Clock::duration;
+  template <class D>
+  Duration paced(D time) const noexcept {
+    return std::chrono::duration_cast<Duration>(time * pace_);
+  }
   bool headless() const noexcept { return mode_ == Mode::stream_one && !head_at_; }
   Time head_until() const noexcept;
   Time ask_at() const noexcept;
@@ -68,8 +73,10 @@ class OpenBody {
   EdgeModes& modes_;
   const Mode mode_;
   const std::uint64_t from_;
+  const double pace_;
   std::uint64_t end_;
   bool trial_ = false, held_back_ = false, over_ = false;
+  bool untold_ = false;  // a question was asked for nothing
   std::optional<Time> begun_, ending_;
   std::optional<std::uint64_t> head_at_;  // how much there was when the answer began
   // Places that were not acknowledged, and since when they are on the connection; not all of them.

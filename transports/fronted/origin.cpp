@@ -206,7 +206,7 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
   else if (gives)
     both.spawn([&](TaskGroup::Task task) {
       entry->end_answer = [task] { task.cancel(); };
-      return give(exchange, note.down, entry, ++entry->answers);
+      return give_or_cut(exchange, note.down, entry, both);
     });
   if (note.kind != Kind::down && note.kind != Kind::abandon) both.spawn(take(exchange, asked, entry, whole));
   co_await both.join();
@@ -254,8 +254,21 @@ asio::awaitable<void> Origin::take(Exchange& exchange, Asked asked, EntryPtr ent
   whole = true;
 }
 
-// The answer's body is what the stream writes from `from` on, as it comes.
-asio::awaitable<void> Origin::give(Exchange& exchange, std::uint64_t from, EntryPtr entry,
+// An edge shows that an answer is cut only when nobody works with its exchange any more: who still takes the
+// body ends, too.
+asio::awaitable<void> Origin::give_or_cut(Exchange& exchange, std::uint64_t from, EntryPtr entry,
+                                          TaskGroup& exchange_tasks) {
+  bool whole = false;
+  try {
+    whole = co_await give(exchange, from, entry, ++entry->answers);
+  } catch (const boost::system::system_error&) {
+    // cancelled: another request gives
+  }
+  if (!whole) exchange_tasks.cancel();
+}
+
+// The answer's body is what the stream writes from `from` on, as it comes; whether it was given to its end.
+asio::awaitable<bool> Origin::give(Exchange& exchange, std::uint64_t from, EntryPtr entry,
                                    std::uint64_t number) {
   struct Done {
     Entry& entry;
@@ -267,14 +280,14 @@ asio::awaitable<void> Origin::give(Exchange& exchange, std::uint64_t from, Entry
   const Done done{*entry, number};
   auto& session = *entry->session;
   const auto begun = co_await exchange.answer(200, fields(), std::nullopt);
-  if (!begun) co_return;
+  if (!begun) co_return false;
   const auto until = Clock::now() + limits_.answer_age;
   const auto last = from + limits_.answer_bytes;
   while (from < last && session.output_end() != from) {
     if (session.written() <= from) {
       const auto more = co_await with_timeout(until - Clock::now(), session.wait_output(from));
       if (more.has_error() && more.error() == Errc::timed_out) break;
-      if (!more) co_return;
+      if (!more) co_return false;
       continue;
     }
     if (Clock::now() >= until) break;
@@ -282,12 +295,13 @@ asio::awaitable<void> Origin::give(Exchange& exchange, std::uint64_t from, Entry
     const auto room = block.room();
     const auto n = session.copy_output(
         from, room.first(static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), last - from))));
-    if (!n) co_return;  // acknowledged: somebody else has brought it there
+    if (!n) co_return false;  // acknowledged: somebody else has brought it there
     const auto said = co_await exchange.write_block(block, *n);
-    if (!said) co_return;
+    if (!said) co_return false;
     from += *n;
   }
-  (void)co_await exchange.finish();
+  const auto finished = co_await exchange.finish();
+  co_return finished.has_value();
 }
 
 }  // namespace surang::fronted

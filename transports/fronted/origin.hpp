@@ -80,7 +80,9 @@ class Origin {
   asio::awaitable<void> nothing_here(Exchange& exchange);
   asio::awaitable<void> carry(Exchange& exchange, Asked asked, EntryPtr entry);
   asio::awaitable<void> take(Exchange& exchange, Asked asked, EntryPtr entry, bool& whole);
-  asio::awaitable<void> give(Exchange& exchange, std::uint64_t from, EntryPtr entry, std::uint64_t number);
+  asio::awaitable<void> give_or_cut(Exchange& exchange, std::uint64_t from, EntryPtr entry,
+                                    TaskGroup& exchange_tasks);
+  asio::awaitable<bool> give(Exchange& exchange, std::uint64_t from, EntryPtr entry, std::uint64_t number);
   void let_rest(const EntryPtr& entry);
   void forget(const EntryPtr& entry);
 

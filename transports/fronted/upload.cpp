@@ -17,7 +17,7 @@ constexpr std::size_t kMostPosts = 8;
 constexpr std::size_t kMuch = 128 * 1024;      // goes side by side
 constexpr auto kLively = 1s;                   // after what was written before
 constexpr std::uint64_t kTellAfter = 2 << 20;  // bytes that have come, a quarter of what the bridge keeps
-constexpr auto kAnswerLimit = 10s;             // of a body whose bytes are there mostly
+constexpr auto kAnswerLimit = 90s;             // as for a POST
 
 }  // namespace
 
@@ -125,6 +125,7 @@ asio::awaitable<void> Upload::stream_up(OpenPtr open) {
     if (whole) {
       const auto answer = co_await with_timeout(kAnswerLimit, requests_.hear_received(*open->request));
       heard = answer.has_value();
+      if (!heard && answer.error() == Errc::protocol) modes_.failed(Mode::stream_up, Clock::now());
     }
   } else if (open_ == open) {
     claim(kMostInPost);  // an ordinary POST brings it, and has the patience

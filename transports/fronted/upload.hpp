@@ -48,6 +48,8 @@ class Upload {
   void answer_began(const OpenPtr& open);
   /// Ends the body in order, and makes sure of what it has brought.
   void end(const OpenPtr& open);
+  /// When all tasks have ended: nothing rings any more.
+  void stop();
   /// The request has failed, or could not be made.
   void lost(const OpenPtr& open, error_code why);
 
@@ -64,6 +66,7 @@ class Upload {
   asio::awaitable<void> stream_up(OpenPtr open);
   asio::awaitable<void> stream_one(OpenPtr open);
   asio::awaitable<bool> fill(OpenPtr open);
+  asio::awaitable<void> watch_answer(OpenPtr open);
   asio::awaitable<Result<void>> write_piece(OpenPtr open, std::uint64_t from, std::size_t size);
   asio::awaitable<void> ask_about(OpenPtr open);
   void look_after(const OpenPtr& open);

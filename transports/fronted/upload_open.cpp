@@ -1,4 +1,6 @@
 // What an open body of an upload goes through.
+#include <sodium/randombytes.h>
+
 #include <algorithm>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -18,7 +20,9 @@ constexpr std::size_t kPiece = 16 * 1024;  // which every stream's window has ro
 }  // namespace
 
 Upload::Open::Open(asio::any_io_executor executor, EdgeModes& modes, Mode mode, std::uint64_t from)
-    : body(modes, mode, from, Clock::now()), end(from), alarm(std::move(executor)) {}
+    : body(modes, mode, from, Clock::now(), 0.7 + 0.6 * randombytes_uniform(1000) / 1000),
+      end(from),
+      alarm(std::move(executor)) {}
 
 Upload::OpenPtr Upload::begin(Mode mode) {
   if (open_) end(OpenPtr(open_));
@@ -52,6 +56,7 @@ asio::awaitable<bool> Upload::fill(OpenPtr open) {
     if (const auto it = weak.lock()) it->broken = true;
     changed_.notify();
   });
+  if (open->body.mode() == Mode::stream_up) tasks_.spawn(watch_answer(open));
   open->body.asked_for(Clock::now());
   look_after(open);
   while (!open->broken && !open->ending) {
@@ -86,6 +91,12 @@ asio::awaitable<bool> Upload::fill(OpenPtr open) {
   co_return false;
 }
 
+// One that comes before the end is the edge's own.
+asio::awaitable<void> Upload::watch_answer(OpenPtr open) {
+  (void)co_await open->request->answer();
+  changed_.notify();
+}
+
 asio::awaitable<Result<void>> Upload::write_piece(OpenPtr open, std::uint64_t from, std::size_t size) {
   ScratchBuffer block;
   const auto n = session_->copy_output(from, {block.data(), size});
@@ -113,14 +124,26 @@ void Upload::lost(const OpenPtr& open, error_code why) {
 }
 
 void Upload::break_off(const OpenPtr& open, error_code why) {
-  // Where the whole connection is lost, the edge has not shown anything.
+  open->broken = true;
+  retire(open);
+  // An edge may give back a request whose answer is whole (RFC 9113 8.1); who reads that has it still.
+  const auto status = open->request->status();
+  const bool ours = status == 200 || status == 204 || status == 404;
+  if (open->body.mode() == Mode::stream_one && ours && open->request->answered_whole())
+    return open->body.closed();
   if (why == Errc::no_route || why == Errc::timed_out)
-    open->body.closed();
+    open->body.lost(Clock::now());
   else
     open->body.broke(Clock::now());
-  open->broken = true;
   open->request->close(true);
-  retire(open);
+}
+
+void Upload::stop() {
+  if (!open_) return;
+  const auto open = std::exchange(open_, nullptr);
+  open->alarm.cancel();
+  open->body.closed();
+  if (open->request) open->request->close(true);
 }
 
 void Upload::retire(const OpenPtr& open) {

@@ -48,6 +48,8 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
 
   /// Client: the status that came; 0 before that.
   int status() const noexcept { return status_; }
+  /// Client: the answer is whole, though it may not be read yet.
+  bool answered_whole() const noexcept { return remote_ended_; }
   /// Client, where all answers are plain (H2Options::plain_answers): waits for the head of this one.
   asio::awaitable<Result<H2Answer>> answer();
 

@@ -105,6 +105,12 @@ TEST_CASE("a trial asks after two round trips; bytes that have come make the mod
   SUBCASE("a question that failed by itself is asked again") {
     body.untold(kStart + 1300ms);
     CHECK(is(body.due(), Step::ask, 1550ms));
+    body.asked(kStart + 1550ms);
+    body.untold(kStart + 1600ms);  // and not for ever
+    CHECK((body.due().step == Step::give_up && body.due().when < kStart));
+    body.gave_up(kStart + 1600ms);
+    CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
+    CHECK(w.standing(Mode::stream_up, kStart + 6min) == Standing::untried);
   }
   SUBCASE("the edge breaks it: some minutes without") {
     body.broke(kStart + 1300ms);
@@ -167,11 +173,28 @@ TEST_CASE("a body of an edge that is known ends when it is full, old, or quiet w
   }
   SUBCASE("an end that does not get onto the connection") {
     body.ending(kStart + 2s);
-    CHECK(is(body.due(), Step::give_up, 7s));
+    CHECK(is(body.due(), Step::give_up, 17s));
     body.closed();
     CHECK(body.due().when == Time::max());
     CHECK(w.standing(Mode::stream_up) == Standing::open);
   }
+}
+
+TEST_CASE("a mode whose connections die one after the other rests, longer each time") {
+  World w{Mode::stream_up};
+  const auto die = [&w](Time now) { w.open(Mode::stream_up).lost(now); };
+  for (int i = 0; i < 2; ++i) die(kStart);
+  CHECK(w.standing(Mode::stream_up) == Standing::open);
+  w.open(Mode::stream_up).ending(kStart);
+  w.body->closed();  // one that came to its end
+  for (int i = 0; i < 2; ++i) die(kStart);
+  CHECK(w.standing(Mode::stream_up) == Standing::open);
+  die(kStart);
+  CHECK(w.standing(Mode::stream_up, kStart + 5min - 1s) == Standing::shut);
+  CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::untried);
+  die(kStart + 5min);
+  CHECK(w.standing(Mode::stream_up, kStart + 15min - 1s) == Standing::shut);
+  CHECK(w.standing(Mode::stream_up, kStart + 15min) == Standing::untried);
 }
 
 TEST_CASE("a two-way trial wants the answer's head soon, and then bytes that were written after it") {

@@ -148,6 +148,32 @@ TEST_CASE("an exchange for both directions is told of the end, and takes its bod
   });
 }
 
+TEST_CASE("an answer that ends before its time is seen to, though the body beside it is still open") {
+  for (const bool newer : {false, true})
+    test::run([newer](asio::io_context& io) -> asio::awaitable<void> {
+      Rig rig(io);
+      const auto session = Rig::name();
+      const auto edge = rig.connect(), other = rig.connect();
+      auto text = Rig::request("POST", Rig::target(session, Rig::note(Kind::both)), "abcdef");
+      text.resize(text.size() - 3);
+      co_await test::put(*edge, text);
+      std::string heard;
+      char byte = 0;
+      while (heard.find("abc") == heard.npos) {
+        const auto n = co_await edge->read_some(asio::buffer(&byte, 1));
+        REQUIRE((n.has_value() && *n == 1));
+        heard += byte;
+      }
+      const auto get = Rig::request("GET", Rig::target(session, Rig::note(Kind::down, 0, 3)));
+      const auto leave = Rig::request("POST", Rig::target(session, Rig::note(Kind::abandon)));
+      co_await test::put(*other, newer ? get : leave);
+      const auto rest = co_await test::read_to_end(*edge);
+      heard += rest;
+      CHECK_FALSE(Rig::parse(heard).whole);
+      CHECK(rig.origin.sessions() == (newer ? 1 : 0));
+    });
+}
+
 TEST_CASE("the newest answer carries, since an edge may have dropped the one before in silence") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     Rig rig(io, answers_of(5));
