@@ -41,12 +41,14 @@ void MovableStream::settled_on(const Lane& lane, tunnel::SessionNumber session) 
 
 bool MovableStream::movable() const {
   const auto pool = pool_.lock();
-  return pool && !answered_ && !closed_ && moves_ < kMostMoves && (said_.empty() || pool->may_repeat(said_));
+  if (!pool || answered_ || closed_ || moves_ >= kMostMoves) return false;
+  return said_.empty() || unheard_ || pool->may_repeat(said_);
 }
 
 // The session's end, which says nothing about the site.
-bool MovableStream::lost_by(error_code why) const {
-  return (why == Errc::no_route || why == Errc::timed_out) && movable();
+bool MovableStream::lost_by(error_code why) {
+  unheard_ = why == Errc::unprocessed;
+  return (unheard_ || why == Errc::no_route || why == Errc::timed_out) && movable();
 }
 
 Result<std::size_t> MovableStream::try_read(asio::mutable_buffer into) {
@@ -60,6 +62,7 @@ Result<std::size_t> MovableStream::try_read(asio::mutable_buffer into) {
     return make_error_code(Errc::would_block);
   }
   answered();
+  if (!got && got.error() == Errc::unprocessed) return make_error_code(Errc::no_route);
   return got;
 }
 
@@ -116,7 +119,7 @@ asio::awaitable<void> MovableStream::move() {
   at_ = std::move(*next);
   since_ = std::chrono::steady_clock::now();
   ++moves_;
-  lost_ = false;
+  lost_ = unheard_ = false;
   proven_ = true;
   if (!said_.empty()) (void)co_await at_.stream->write_all(asio::buffer(said_));  // try_read tells of failure
   if (ended_) (void)co_await at_.stream->shutdown_write();

@@ -65,7 +65,7 @@ class MovableStream final : public Stream, public boost::intrusive::list_base_ho
   asio::awaitable<void> move();
   asio::awaitable<void> moved();
   bool movable() const;
-  bool lost_by(error_code why) const;
+  bool lost_by(error_code why);
   void answered() noexcept;
 
   std::weak_ptr<Pool> pool_;
@@ -78,8 +78,9 @@ class MovableStream final : public Stream, public boost::intrusive::list_base_ho
   int moves_ = 0;
   bool answered_ = false;  // or nothing can be done about it any more
   bool proven_, moving_ = false, closed_ = false, ended_ = false;
-  bool lost_ = false;  // the session is gone
-  bool due_ = false;   // the pool has settled on another
+  bool lost_ = false;     // the session is gone
+  bool unheard_ = false;  // and the bridge has done nothing with what was said
+  bool due_ = false;      // the pool has settled on another
 };
 
 }  // namespace surang::client

@@ -30,6 +30,8 @@ class Category final : public boost::system::error_category {
         return "the name does not resolve";
       case Errc::no_route:
         return "no bridge can carry this now";
+      case Errc::unprocessed:
+        return "the bridge takes no more";
       case Errc::bad_input:
         return "does not parse";
       case Errc::destination_not_found:

@@ -23,6 +23,7 @@ enum class Errc {
   certificate,      // a certificate did not verify
   name_not_found,   // the name resolves to nothing
   no_route,         // nothing to carry it: no bridge, or none works here
+  unprocessed,      // the same, and the peer says that it has done nothing with it
   bad_input,        // a text from a person or a file does not parse
   // What a bridge reports about the destination (RFC 9209 Proxy-Status).
   destination_not_found,

@@ -108,7 +108,7 @@ void H2Session::stream_closed(std::int32_t, std::uint32_t code, H2Stream* stream
   stream->in_nghttp2_ = false;
   const bool clean = code == NGHTTP2_NO_ERROR && stream->remote_ended_ && stream->local_ended_;
   if (clean) return;
-  stream->fail(code == NGHTTP2_REFUSED_STREAM ? make_error_code(Errc::no_route)
+  stream->fail(code == NGHTTP2_REFUSED_STREAM ? make_error_code(Errc::unprocessed)  // RFC 9113 8.7
                                               : error_code(asio::error::connection_reset));
 }
 
