@@ -226,6 +226,29 @@ TEST_CASE("what may be said once is not said by a second lane, and what says not
   });
 }
 
+TEST_CASE("what a bridge that takes no more has not looked at is said to another session, whatever it is") {
+  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
+    Computer c(e);
+    co_await c.browse(10s);
+    c.w.a.drain = true;
+    c.w.a.line.set(Line::State::held);
+    TaskGroup beside(e);
+    std::string got;
+    const auto into = [](World& w, std::string& text) -> asio::awaitable<void> {
+      text = co_await w.fetch("asked.test", "POST it");
+    };
+    beside.spawn(into(c.w, got));
+    co_await test::sleep_for(3s);
+    CHECK(got.empty());
+    c.w.a.drain = false;
+    Computer::free(c.w.a);
+    co_await beside.join();
+    CHECK(got == "hello");
+    CHECK(c.w.a.greeter.heard + c.w.b.greeter.heard == "POST it");
+    co_await c.w.end();
+  });
+}
+
 TEST_CASE("a session that is reset is followed by another without an error") {
   simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
     Computer c(e);
