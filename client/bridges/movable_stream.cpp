@@ -47,7 +47,7 @@ bool MovableStream::movable() const {
 
 // The session's end, which says nothing about the site.
 bool MovableStream::lost_by(error_code why) {
-  unheard_ = why == Errc::unprocessed;
+  unheard_ |= why == Errc::unprocessed;
   return (unheard_ || why == Errc::no_route || why == Errc::timed_out) && movable();
 }
 
