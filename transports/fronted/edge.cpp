@@ -124,6 +124,10 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {
   co_return std::make_shared<Connection>(std::move(*secured));
 }
 
+bool Edge::asks_beside(const tunnel::H2Stream& request) const noexcept {
+  return connection_ && connection_->h2.usable() && connection_->h2.has(request);
+}
+
 asio::awaitable<void> Edge::close() {
   tasks_.cancel();
   co_await tasks_.join();

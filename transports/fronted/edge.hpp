@@ -35,6 +35,9 @@ class Edge {
   /// request itself, the stream tells: no_route, timed_out where the connection died.
   asio::awaitable<Result<Request>> ask(std::string_view method, std::string path, bool with_body);
 
+  /// Whether what is asked now goes by the connection that has `request`.
+  bool asks_beside(const tunnel::H2Stream& request) const noexcept;
+
   asio::awaitable<void> close();
 
   /// What all who ask here have found out.

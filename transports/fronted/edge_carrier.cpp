@@ -113,7 +113,7 @@ asio::awaitable<Result<void>> EdgeCarrier::two_way_once() {
     co_return session_->deliver_end(from);
   }
   if (get_ && gets == gets_) get_->close(true);  // the bridge has left it for this one
-  const auto read = co_await read_down(*request, from);
+  const auto read = co_await read_down(*request, from, open);
   if (read)
     upload_.end(open);
   else
@@ -141,9 +141,13 @@ bool EdgeCarrier::may_try_two_way(std::size_t got) const {
          modes_.standing(Mode::stream_one, EdgeModes::Clock::now()) == Standing::untried;
 }
 
-asio::awaitable<Result<void>> EdgeCarrier::read_down(tunnel::H2Stream& request, std::uint64_t from) {
+// `open` is the two-way request's.
+asio::awaitable<Result<void>> EdgeCarrier::read_down(tunnel::H2Stream& request, std::uint64_t from,
+                                                     Upload::OpenPtr open) {
   for (auto at = from;;) {
+    if (open) open->awaits_answer = true;
     auto ready = co_await request.wait_readable();
+    if (open) open->awaits_answer = false;
     if (!ready) co_return ready.error();
     ScratchBuffer block;
     const auto n = request.try_read(block.all());
@@ -155,6 +159,7 @@ asio::awaitable<Result<void>> EdgeCarrier::read_down(tunnel::H2Stream& request, 
     const auto taken = co_await session_->deliver(at, {block.data(), *n});
     if (!taken) co_return taken.error();
     at += *n;
+    if (open) upload_.answer_brought(open);
     requests_.succeeded();
     upload_.tell_received();
     if (may_try_two_way(*n)) {

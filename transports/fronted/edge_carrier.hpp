@@ -37,7 +37,8 @@ class EdgeCarrier {
   asio::awaitable<Result<void>> two_way_once();
   asio::awaitable<void> try_two_way();
   asio::awaitable<Result<void>> two_way_decided();
-  asio::awaitable<Result<void>> read_down(tunnel::H2Stream& request, std::uint64_t from);
+  asio::awaitable<Result<void>> read_down(tunnel::H2Stream& request, std::uint64_t from,
+                                          Upload::OpenPtr open = nullptr);
   void set_two_way(TwoWay now);
   bool may_try_two_way(std::size_t got) const;
 

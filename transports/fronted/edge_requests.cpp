@@ -103,7 +103,8 @@ asio::awaitable<Result<void>> EdgeRequests::hear_received(tunnel::H2Stream& requ
   if (answer->status != 200 || !answer->octets) co_return make_error_code(Errc::protocol);
   const auto received = co_await read_received(request);
   if (!received) co_return received.error();
-  if (!session_->acknowledge(*received)) co_return make_error_code(Errc::protocol);
+  if (!session_->acknowledge(received->up)) co_return make_error_code(Errc::protocol);
+  written_there_ = std::max(written_there_, received->down);
   succeeded();
   co_return Result<void>{};
 }
@@ -119,7 +120,7 @@ asio::awaitable<Result<int>> EdgeRequests::hear_head(tunnel::H2Stream& request, 
   co_return answer->status;
 }
 
-asio::awaitable<Result<std::uint64_t>> EdgeRequests::read_received(tunnel::H2Stream& request) {
+asio::awaitable<Result<Note>> EdgeRequests::read_received(tunnel::H2Stream& request) {
   std::array<std::uint8_t, kNoteSize + kMaxNotePadding + 1> body{};
   std::size_t size = 0;
   for (;;) {
@@ -130,7 +131,7 @@ asio::awaitable<Result<std::uint64_t>> EdgeRequests::read_received(tunnel::H2Str
   }
   const auto note = open_note(names_.note_key, name_, std::span(body).first(size));
   if (!note || note->kind != Kind::received) co_return make_error_code(Errc::protocol);
-  co_return note->up;
+  co_return *note;
 }
 
 }  // namespace surang::fronted

@@ -32,6 +32,10 @@ class EdgeRequests {
 
   /// The bridge knows that all before has come.
   std::uint64_t told() const noexcept { return told_; }
+  /// The bridge's stream has written all before, as it said last.
+  std::uint64_t written_there() const noexcept { return written_there_; }
+  /// What is asked now goes by the connection that has `request`.
+  bool beside(const tunnel::H2Stream& request) const noexcept { return edge_.asks_beside(request); }
   void succeeded() noexcept { success_ = Clock::now(); }
   bool over() const noexcept { return session_->failure().failed(); }
 
@@ -51,7 +55,7 @@ class EdgeRequests {
 
  private:
   asio::awaitable<Result<void>> attempt(Note::Kind kind, std::uint64_t from, std::size_t size);
-  asio::awaitable<Result<std::uint64_t>> read_received(tunnel::H2Stream& request);
+  asio::awaitable<Result<Note>> read_received(tunnel::H2Stream& request);
   std::string path(Note::Kind kind, std::uint64_t up);
 
   asio::any_io_executor executor_;
@@ -59,7 +63,7 @@ class EdgeRequests {
   const UserNames names_;
   const SessionName name_;
   const std::shared_ptr<Session> session_;
-  std::uint64_t told_ = 0;
+  std::uint64_t told_ = 0, written_there_ = 0;
   Clock::time_point success_ = Clock::now();
 };
 

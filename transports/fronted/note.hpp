@@ -23,7 +23,8 @@ struct Note {
     down = 2,      ///< the answer's body is to be the bytes from `down` on
     both = 3,      ///< up and down in one exchange
     abandon = 4,   ///< there is no client for this session any more
-    received = 8,  ///< the bridge's: the bytes before `up` have come, none is missing
+    received = 8,  ///< the bridge's: the bytes before `up` have come, none is missing; those before `down`
+                   ///< were written
   };
 
   Kind kind = Kind::up;

@@ -17,6 +17,7 @@ constexpr auto kDue = 1s;  // when a byte ought to have come, whatever the round
 constexpr auto kMarkEvery = 250ms;
 constexpr auto kTellLimit = 10s;
 constexpr auto kHeadLimit = 3s;
+constexpr auto kStuckLimit = 8s;  // an edge that has stopped reading
 constexpr auto kEndLimit = 15s;
 // On trial all goes by the round trip, and what a busy machine adds to it.
 constexpr auto kTrialSlack = 50ms, kTrialHeadSlack = 200ms, kTrialTellSlack = 1000ms;
@@ -40,11 +41,17 @@ std::size_t OpenBody::room() const noexcept {
 void OpenBody::fed(std::size_t n, Time now) noexcept {
   end_ += n;
   last_fed_ = now;
+  stuck_since_.reset();
   if (missing_.empty() || now - missing_.back().since >= kMarkEvery) missing_.push_back({end_, now});
 }
 
 void OpenBody::answer_began() noexcept {
   if (!head_at_) head_at_ = end_;
+}
+
+// Whatever has come of it: who has waited for the answer knows no better.
+void OpenBody::owed(Time now) noexcept {
+  if (head_at_ && !owed_since_) owed_since_ = now;
 }
 
 void OpenBody::acknowledged(std::uint64_t received) noexcept {
@@ -109,7 +116,8 @@ void OpenBody::gave_up(Time now) noexcept {
   if (over_) return;
   over_ = true;
   if (held_back_) return;
-  if (trial_ && headless() && now >= head_until())
+  const bool no_head = trial_ && headless() && now >= head_until();
+  if (no_head || (owed_since_ && now >= owed_until()))
     modes_.held_back(mode_, now);
   else
     modes_.failed(mode_, now);
@@ -122,6 +130,10 @@ void OpenBody::broke(Time now) noexcept {
 OpenBody::Time OpenBody::head_until() const noexcept {
   const auto twice = 2 * modes_.round_trip();
   return *begun_ + twice + (trial_ ? kTrialHeadSlack : kHeadLimit);
+}
+
+OpenBody::Time OpenBody::owed_until() const noexcept {
+  return *owed_since_ + due_after();
 }
 
 OpenBody::Duration OpenBody::due_after() const noexcept {
@@ -149,6 +161,8 @@ OpenBody::Due OpenBody::due() const noexcept {
     if (when < first.when) first = {step, when};
   };
   if (headless()) consider(Step::give_up, head_until());
+  if (stuck_since_) consider(Step::give_up, *stuck_since_ + kStuckLimit);
+  if (owed_since_) consider(Step::give_up, owed_until());
   if (question_) consider(Step::give_up, tell_until());
   if (ending_) {
     consider(Step::give_up, *ending_ + kEndLimit);

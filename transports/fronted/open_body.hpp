@@ -38,8 +38,11 @@ class OpenBody {
   std::size_t room() const noexcept;
 
   void asked_for(Time now) noexcept { begun_ = now; }  ///< the request is under way
-  void fed(std::size_t n, Time now) noexcept;          ///< bytes that are on the connection
-  void answer_began() noexcept;                        ///< stream_one: its head is here
+  void writing(Time now) noexcept { stuck_since_ = now; }
+  void fed(std::size_t n, Time now) noexcept;  ///< bytes that are on the connection; it is written no more
+  void answer_began() noexcept;                ///< stream_one: its head is here
+  void owed(Time now) noexcept;                ///< stream_one: the bridge says there is more for the answer
+  void brought() noexcept { owed_since_.reset(); }  ///< the answer has brought some
   void acknowledged(std::uint64_t received) noexcept;  ///< by whatever answer
   void asked(Time now) noexcept;
   void told(std::uint64_t received, Time now) noexcept;  ///< the answer to that
@@ -66,6 +69,7 @@ class OpenBody {
   }
   bool headless() const noexcept { return mode_ == Mode::stream_one && !head_at_; }
   Time head_until() const noexcept;
+  Time owed_until() const noexcept;
   Time ask_at() const noexcept;
   Time tell_until() const noexcept;
   Duration due_after() const noexcept;
@@ -78,6 +82,7 @@ class OpenBody {
   bool trial_ = false, held_back_ = false, over_ = false;
   bool untold_ = false;  // a question was asked for nothing
   std::optional<Time> begun_, ending_;
+  std::optional<Time> stuck_since_, owed_since_;
   std::optional<std::uint64_t> head_at_;  // how much there was when the answer began
   // Places that were not acknowledged, and since when they are on the connection; not all of them.
   std::deque<Mark> missing_;

@@ -215,6 +215,7 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
   answer.kind = Kind::received;
   answer.time = std::time(nullptr);
   answer.up = session.received();
+  answer.down = session.written();
   const auto sealed = seal_note(asked.note_key, asked.name, answer, randombytes_uniform(kMostAnswerPadding));
   const std::string_view body(reinterpret_cast<const char*>(sealed.data()), sealed.size());
   co_await tell(exchange, 200, body);

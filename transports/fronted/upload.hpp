@@ -35,6 +35,7 @@ class Upload {
     std::uint64_t end;    ///< behind what it has claimed
     bool ending = false;  ///< claims no more
     bool broken = false;  ///< what it has claimed goes another way
+    bool awaits_answer = false;  ///< stream_one: who reads it waits for more of it
     Alarm alarm;          ///< `body` has something to be done
     EdgeModes::Time rings_at{};
   };
@@ -46,6 +47,8 @@ class Upload {
   OpenPtr begin_two_way() { return begin(Mode::stream_one); }
   void feed(const OpenPtr& open, RequestPtr request);
   void answer_began(const OpenPtr& open);
+  /// Some more of it is here, and taken.
+  void answer_brought(const OpenPtr& open) { open->body.brought(); }
   /// Ends the body in order, and makes sure of what it has brought.
   void end(const OpenPtr& open);
   /// When all tasks have ended: nothing rings any more.

@@ -71,6 +71,8 @@ asio::awaitable<bool> Upload::fill(OpenPtr open) {
       continue;
     }
     open->end = claimed_;
+    open->body.writing(Clock::now());
+    look_after(open);
     const auto said = co_await write_piece(open, from, size);
     if (!said) {
       if (!open->broken) break_off(open, said.error());
@@ -167,6 +169,10 @@ void Upload::look_after(const OpenPtr& open) {
     }
     switch (due.step) {
       case OpenBody::Step::ask:
+        if (!requests_.beside(*open->request)) {
+          end(open);  // another connection cannot tell what this one holds back
+          break;
+        }
         open->body.asked(Clock::now());
         tasks_.spawn(ask_about(open));
         break;
@@ -186,6 +192,7 @@ asio::awaitable<void> Upload::ask_about(OpenPtr open) {
     open->body.told(session_->acknowledged(), Clock::now());
   else
     open->body.untold(Clock::now());
+  if (open->awaits_answer && session_->received() < requests_.written_there()) open->body.owed(Clock::now());
   look_after(open);
 }
 

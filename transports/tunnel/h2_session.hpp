@@ -106,6 +106,7 @@ class H2Session {
   void mute();  ///< server: never say anything; read and discard until the idle limit
 
   bool usable() const noexcept;  ///< client: takes another stream
+  bool has(const H2Stream& stream) const noexcept { return stream.session_ == this; }
   bool heard() const noexcept { return heard_; }
   std::size_t streams() const noexcept { return active_; }
   std::chrono::microseconds rtt() const noexcept { return rtt_; }

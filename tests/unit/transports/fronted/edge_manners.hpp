@@ -17,6 +17,9 @@ struct Manners {
   bool keeps_answers = false;  ///< until the request is whole
   bool deaf = false;           ///< no byte of a body goes on once the answer has begun
   bool tires = false;          ///< what comes later than a second after the head waits for the end
+  bool answers_late = false;   ///< the head goes on at once, the answer's body when the request is whole
+  bool kills = false;          ///< the connection, when a body is open for a second
+  std::size_t most_body = SIZE_MAX;  ///< and 413 for what is longer, once it is
 };
 
 /// By kind; an `up` without a byte is counted apart.
@@ -34,8 +37,13 @@ struct Counts {
 
 class Passing final : public Exchange {
  public:
-  Passing(Exchange& inner, const Manners& manners, asio::any_io_executor executor)
-      : inner_(inner), manners_(manners), executor_(executor), ended_(inner.head().method == "GET") {}
+  /// `kill` ends the connection.
+  Passing(Exchange& inner, const Manners& manners, asio::any_io_executor executor, std::function<void()> kill)
+      : inner_(inner),
+        manners_(manners),
+        executor_(executor),
+        kill_(std::move(kill)),
+        ended_(inner.head().method == "GET") {}
 
   const RequestHead& head() const noexcept override { return inner_.head(); }
 
@@ -54,6 +62,11 @@ class Passing final : public Exchange {
   }
   asio::awaitable<Result<void>> wait_body() override {
     if (!kept_.empty() || ended_ || cut_) co_return Result<void>{};
+    if (manners_.kills && Clock::now() - begun_ > std::chrono::seconds(1)) {
+      kill_();
+      cut_ = true;
+      co_return Result<void>{};
+    }
     if (manners_.tires && Clock::now() - begun_ > std::chrono::seconds(1))
       co_await keep_rest();
     else
@@ -63,6 +76,10 @@ class Passing final : public Exchange {
       co_await keep_rest();
       if (!cut_) co_await test::sleep_for(std::chrono::seconds(30));
       cut_ = true;
+    }
+    if (bytes > manners_.most_body && !cut_) {
+      cut_ = true;
+      if (!answered_) co_await refuse();
     }
     co_return Result<void>{};
   }
@@ -79,7 +96,8 @@ class Passing final : public Exchange {
     co_return co_await inner_.answer(status, fields, length);
   }
   asio::awaitable<Result<void>> write_block(BodyBlock& block, std::size_t size) override {
-    return inner_.write_block(block, size);
+    while (manners_.answers_late && !ended_ && !cut_) co_await changed_.wait(executor_);
+    co_return co_await inner_.write_block(block, size);
   }
   asio::awaitable<Result<void>> finish() override { return inner_.finish(); }
 
@@ -104,6 +122,15 @@ class Passing final : public Exchange {
     cut_ = !n;
     if (ended_ || cut_) changed_.notify();
   }
+  // As nginx: the rest of the body is of no interest.
+  asio::awaitable<void> refuse() {
+    answered_ = true;
+    const std::string page = "<html>413 Request Entity Too Large</html>";
+    const auto begun = co_await inner_.answer(413, {{"Content-Type", "text/html"}}, page.size());
+    if (!begun) co_return;
+    (void)co_await inner_.write_body(asio::buffer(page));
+    (void)co_await inner_.finish();
+  }
   asio::awaitable<void> keep_rest() {
     while (!ended_ && !cut_) co_await keep_more();
     if (cut_) kept_.clear();
@@ -112,6 +139,7 @@ class Passing final : public Exchange {
   Exchange& inner_;
   const Manners& manners_;
   asio::any_io_executor executor_;
+  const std::function<void()> kill_;
   std::string kept_;
   const Clock::time_point begun_ = Clock::now();
   bool ended_, cut_ = false, reading_ = false, answered_ = false;
@@ -120,7 +148,8 @@ class Passing final : public Exchange {
 
 /// One request by such an edge, to `origin`.
 inline asio::awaitable<void> pass_on(Exchange& exchange, const Manners& manners, Counts& counts,
-                                     Origin& origin, asio::any_io_executor executor) {
+                                     Origin& origin, asio::any_io_executor executor,
+                                     std::function<void()> kill) {
   struct Count {
     ~Count() {
       const auto path = parse_request_path(passing.head().target);
@@ -136,20 +165,21 @@ inline asio::awaitable<void> pass_on(Exchange& exchange, const Manners& manners,
     Passing passing;
     Counts& counts;
   };
-  Count counted{{exchange, manners, executor}, counts};
+  Count counted{{exchange, manners, executor, std::move(kill)}, counts};
   const bool goes_on = co_await counted.passing.begin();
   Caller caller;
   if (goes_on) co_await origin.serve(counted.passing, std::move(caller));
 }
 
-// What enters one end leaves the other so much later, its end or its break as well.
+// What enters one end leaves the other so much later, its end or its break as well; no more than `rate` bytes
+// a second do, where that is not 0.
 class DelayLine {
  public:
   static asio::awaitable<void> run(std::shared_ptr<Stream> from, std::shared_ptr<Stream> to,
-                                   std::chrono::milliseconds delay) {
+                                   std::chrono::milliseconds delay, std::size_t rate) {
     const auto line = std::make_shared<DelayLine>();
     TaskGroup tasks(from->executor());
-    tasks.spawn(take(line, from, delay));
+    tasks.spawn(take(line, from, delay, rate));
     for (;;) {
       while (line->pieces_.empty()) co_await line->changed_.wait(from->executor());
       const auto piece = std::move(line->pieces_.front());
@@ -170,26 +200,30 @@ class DelayLine {
     bool broken = false;
   };
   static asio::awaitable<void> take(std::shared_ptr<DelayLine> line, std::shared_ptr<Stream> from,
-                                    std::chrono::milliseconds delay) {
-    std::string part(65536, '\0');
+                                    std::chrono::milliseconds delay, std::size_t rate) {
+    std::string part(rate > 0 ? 1400 : 65536, '\0');
     for (bool over = false; !over;) {
       const auto n = co_await from->read_some(asio::buffer(part));
       Piece piece{std::chrono::steady_clock::now() + delay, n ? part.substr(0, *n) : "", !n};
       over = piece.bytes.empty();
       line->pieces_.push_back(std::move(piece));
       line->changed_.notify();
+      if (rate > 0 && n) co_await test::sleep_for(std::chrono::microseconds(*n * 1000000 / rate));
     }
   }
   std::deque<Piece> pieces_;
   Wakeup changed_;
 };
 
-/// The near end of a stream whose other end is `delay` away from `far`, each way.
-inline StreamPtr at_a_distance(StreamPtr far, std::chrono::milliseconds delay, TaskGroup& tasks) {
-  auto [near, line_end] = test::memory_stream_pair(far->executor(), SIZE_MAX, 16 << 20);
+/// The near end of a stream whose other end is `delay` away from `far`, each way. `uplink` bytes a second leave
+/// the near end, and 64 KB wait for that; 0: all do.
+inline StreamPtr at_a_distance(StreamPtr far, std::chrono::milliseconds delay, std::size_t uplink,
+                               TaskGroup& tasks) {
+  auto [near, line_end] =
+      test::memory_stream_pair(far->executor(), SIZE_MAX, uplink > 0 ? 64 << 10 : 16 << 20);
   const std::shared_ptr<Stream> here = std::move(line_end), there = std::move(far);
-  tasks.spawn(DelayLine::run(here, there, delay));
-  tasks.spawn(DelayLine::run(there, here, delay));
+  tasks.spawn(DelayLine::run(here, there, delay, uplink));
+  tasks.spawn(DelayLine::run(there, here, delay, 0));
   return std::move(near);
 }
 

@@ -41,7 +41,7 @@ class EdgeDialer final : public Dialer {
     ++dials;
     auto [near, far] = test::memory_stream_pair(executor_);
     rig_.tasks.spawn(serve(std::move(far)));
-    if (distance > std::chrono::milliseconds(0)) near = at_a_distance(std::move(near), distance, rig_.tasks);
+    if (distance > std::chrono::milliseconds(0)) near = at_a_distance(std::move(near), distance, uplink, rig_.tasks);
     co_return std::make_unique<Brittle>(std::move(near), life ? life() : SIZE_MAX);
   }
 
@@ -56,6 +56,7 @@ class EdgeDialer final : public Dialer {
 
   std::function<std::size_t()> life;
   std::chrono::milliseconds distance{0};  ///< half a round trip
+  std::size_t uplink = 0;                 ///< bytes a second; 0: any number
   Manners manners;
   Counts counts;
   int dials = 0;
@@ -64,11 +65,15 @@ class EdgeDialer final : public Dialer {
   asio::awaitable<void> serve(StreamPtr raw) {
     tls::SslPtr ssl(SSL_new(tls_.context.get()), SSL_free);
     SSL_set_accept_state(ssl.get());
+    const auto wire = raw.get();
     auto stream = tls::TlsStream::make(std::move(raw), std::move(ssl));
     const auto done = co_await stream->handshake();
     if (!done) co_return;
     co_await serve_http2(std::move(stream),
-                         [this](Exchange& e) { return pass_on(e, manners, counts, rig_.origin, executor_); });
+                         [this, wire](Exchange& e) {
+                           return pass_on(e, manners, counts, rig_.origin, executor_,
+                                          [wire] { wire->close(true); });
+                         });
   }
 
   asio::any_io_executor executor_;

@@ -237,6 +237,42 @@ TEST_CASE("a two-way trial wants the answer's head soon, and then bytes that wer
   }
 }
 
+TEST_CASE("an answer that does not bring what the bridge has for it is held back") {
+  for (const bool known : {false, true}) {
+    World w{Mode::stream_up};
+    if (known) w.modes.passed(Mode::stream_one, kStart - 1min);
+    auto& body = w.open(Mode::stream_one);
+    body.owed(kStart + 50ms);  // by what was asked before its head
+    CHECK(is(body.due(), Step::give_up, known ? 3200ms : 400ms));
+    body.answer_began();
+    body.owed(kStart + 1s);
+    CHECK(is(body.due(), Step::give_up, known ? 2s : 1250ms));
+    body.owed(kStart + 1100ms);  // since the first time
+    CHECK(is(body.due(), Step::give_up, known ? 2s : 1250ms));
+    body.brought();
+    CHECK(is(body.due(), Step::end, 20s));
+    body.owed(kStart + 3s);
+    body.gave_up(kStart + 4s);
+    CHECK(w.standing(Mode::stream_one, kStart + 1h) == Standing::shut);
+    CHECK(w.standing(Mode::stream_up) == Standing::open);
+  }
+}
+
+TEST_CASE("a piece that the edge does not take is reason to give up") {
+  World w{Mode::stream_up};
+  auto& body = w.open(Mode::stream_up);
+  body.writing(kStart + 1s);
+  CHECK(is(body.due(), Step::give_up, 9s));
+  body.fed(100, kStart + 2s);
+  CHECK(is(body.due(), Step::ask, 4s));
+  body.acknowledged(1100);
+  body.writing(kStart + 3s);
+  CHECK(is(body.due(), Step::give_up, 11s));
+  body.gave_up(kStart + 11s);
+  CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
+  CHECK(w.standing(Mode::stream_up, kStart + 6min) == Standing::untried);
+}
+
 TEST_CASE("a two-way request of an edge that is known has seconds for its head") {
   World w{Mode::stream_up, Mode::stream_one};
   auto& body = w.open(Mode::stream_one);
