@@ -124,6 +124,9 @@ int show_status(const config::BridgeOptions& options, bool as_json) {
             << "\n"
             << "carried:      " << number("streams") << " connections, " << gigabytes(number("bytes_up"))
             << " up, " << gigabytes(number("bytes_down")) << " down\n"
+            << "by edges:     " << number("fronted_sessions") << " sessions, by " << number("fronted_gets")
+            << " GETs and " << number("fronted_posts") << " POSTs, " << number("fronted_two_way")
+            << " of them two-way\n"
             << "strangers:    " << number("strangers")
             << " shown the cover site, of them replays: " << number("replays")
             << ", outdated: " << number("stale") << "\n"

@@ -2,6 +2,7 @@
 import edge_cases
 import fleet_cases
 import idle_cases
+import mode_cases
 import sight_cases
 
 TLS_TOO = ("a page by curl", "download and upload, hashed")
@@ -44,6 +45,6 @@ def lanes(rig):
         if name == "nginx":
             cases += [(f"{name}: {what}", function) for what, function in edge_cases.NAMES]
         made.append((EdgeLane(rig, name, kind), cases))
-    made.append((Lane(rig), sight_cases.CASES))
+    made += [(Lane(rig), sight_cases.CASES), (Lane(rig), mode_cases.CASES)]
     made += [*fleet_cases.lanes(rig), (Lane(rig), idle_cases.CASES)]
     return made

@@ -30,8 +30,8 @@ def digest_to_end(sock):
 
 
 class Far(Behind):
-    """What it does, the first line says: as Behind; `down SIZE SECONDS`; `up SIZE`, and the digest of what came; `first`,
-    which ends its own direction, and puts the digest of what comes then into `heard`."""
+    """What it does, the first line says: as Behind; `down SIZE SECONDS`; `up SIZE`, and the digest of what came; `keys`,
+    an echo of all that follows; `first`, which ends its own direction, and puts the digest of what comes then into `heard`."""
 
     def __init__(self):
         self.heard = queue.Queue()
@@ -43,6 +43,9 @@ class Far(Behind):
             send_over(sock, int(words[1]), float(words[2])) if float(words[2]) else send(sock, int(words[1]))
         elif words[0] == b"up":
             sock.sendall(digest_received(sock, int(words[1])))
+        elif words[0] == b"keys":
+            while part := sock.recv(1 << 16):
+                sock.sendall(part)
         elif words[0] == b"first":
             sock.sendall(b"bye\n")
             sock.shutdown(socket.SHUT_WR)

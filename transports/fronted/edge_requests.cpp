@@ -22,6 +22,7 @@ constexpr std::size_t kSmall = 16 * 1024;  // what goes up in no time
 constexpr auto kHeadLimit = 30s;
 constexpr auto kPostLimit = 90s;
 constexpr auto kGiveUp = 30s;  // without any success
+constexpr unsigned kGiveUpPages = 6;  // of the edge's own, with no success before
 
 }  // namespace
 
@@ -33,7 +34,9 @@ void EdgeRequests::Patience::success() noexcept {
 asio::awaitable<void> EdgeRequests::Patience::failure(error_code why) {
   const auto now = Clock::now();
   if (failures_ == 0) first_ = now;  // a quiet session has had no success for long
-  if (now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
+  // A bridge that is not there for a moment lasts less long than an edge that will not have us.
+  const bool refused = !requests_.begun_ && why == Errc::protocol && failures_ >= kGiveUpPages;
+  if (refused || now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
   const auto most = 50u << std::min(failures_++, 6u);
   asio::steady_timer timer(requests_.executor_,
                            std::chrono::milliseconds(most / 2 + randombytes_uniform(most)));

@@ -36,7 +36,10 @@ class EdgeRequests {
   std::uint64_t written_there() const noexcept { return written_there_; }
   /// What is asked now goes by the connection that has `request`.
   bool beside(const tunnel::H2Stream& request) const noexcept { return edge_.asks_beside(request); }
-  void succeeded() noexcept { success_ = Clock::now(); }
+  void succeeded() noexcept {
+    success_ = Clock::now();
+    begun_ = true;
+  }
   bool over() const noexcept { return session_->failure().failed(); }
 
   /// Between attempts at one thing: no pause after a success, then ever longer ones. A session that had no
@@ -65,6 +68,7 @@ class EdgeRequests {
   const std::shared_ptr<Session> session_;
   std::uint64_t told_ = 0, written_there_ = 0;
   Clock::time_point success_ = Clock::now();
+  bool begun_ = false;  // there was one
 };
 
 }  // namespace surang::fronted

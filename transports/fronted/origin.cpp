@@ -180,6 +180,8 @@ asio::awaitable<void> Origin::serve(Exchange& exchange, Caller caller) {
       if (--entry->exchanges == 0) origin.let_rest(entry);
     }
   };
+  ++(asked->note.kind == Kind::down ? counters_.gets : counters_.posts);
+  if (asked->note.kind == Kind::both) ++counters_.two_way;
   ++entry->exchanges;
   entry->alarm.cancel();
   const Leave leave{*this, entry};

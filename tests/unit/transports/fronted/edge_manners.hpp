@@ -19,6 +19,7 @@ struct Manners {
   bool tires = false;          ///< what comes later than a second after the head waits for the end
   bool answers_late = false;   ///< the head goes on at once, the answer's body when the request is whole
   bool kills = false;          ///< the connection, when a body is open for a second
+  int page = 0;                ///< the status of one of its own, instead of every answer
   std::size_t most_body = SIZE_MAX;  ///< and 413 for what is longer, once it is
 };
 
@@ -50,6 +51,10 @@ class Passing final : public Exchange {
   /// Whether the request is to go on: false when its body was cut before it was whole.
   asio::awaitable<bool> begin() {
     if (manners_.keeps_bodies) co_await keep_rest();
+    if (manners_.page != 0) {
+      co_await refuse(manners_.page);
+      co_return false;
+    }
     co_return !cut_;
   }
 
@@ -79,7 +84,7 @@ class Passing final : public Exchange {
     }
     if (bytes > manners_.most_body && !cut_) {
       cut_ = true;
-      if (!answered_) co_await refuse();
+      if (!answered_) co_await refuse(413);
     }
     co_return Result<void>{};
   }
@@ -123,10 +128,10 @@ class Passing final : public Exchange {
     if (ended_ || cut_) changed_.notify();
   }
   // As nginx: the rest of the body is of no interest.
-  asio::awaitable<void> refuse() {
+  asio::awaitable<void> refuse(int status) {
     answered_ = true;
-    const std::string page = "<html>413 Request Entity Too Large</html>";
-    const auto begun = co_await inner_.answer(413, {{"Content-Type", "text/html"}}, page.size());
+    const std::string page = "<html>a page of the edge's</html>";
+    const auto begun = co_await inner_.answer(status, {{"Content-Type", "text/html"}}, page.size());
     if (!begun) co_return;
     (void)co_await inner_.write_body(asio::buffer(page));
     (void)co_await inner_.finish();

@@ -346,3 +346,28 @@ TEST_CASE("two sessions by one edge: one of them finds out, and both know") {
     co_await one.finish(world);
   });
 }
+
+TEST_CASE("an edge that has nothing but pages of its own is given up in seconds, but not in mid session") {
+  for (const bool from_the_start : {true, false})
+    simulate([from_the_start](asio::io_context& io) -> asio::awaitable<void> {
+      CAPTURE(from_the_start);
+      World world(io);
+      TaskGroup tasks(io.get_executor());
+      tasks.spawn(world.carrier.run());
+      auto stream = make_stream(world.session);
+      std::string heard(1, 0);
+      if (!from_the_start) {
+        co_await test::put(*stream, "a");
+        (void)co_await stream->read_some(asio::buffer(heard));
+      }
+      world.dialer.manners.page = 502;
+      co_await test::put(*stream, "b");
+      const auto before = Clock::now();
+      co_await world.session->wait_left();
+      const auto lasted = Clock::now() - before;
+      CHECK(world.session->failure() == Errc::protocol);
+      CHECK((from_the_start ? lasted > 1s && lasted < 6s : lasted > 29s && lasted < 50s));
+      stream.reset();
+      co_await end(world, tasks);
+    });
+}
