@@ -131,7 +131,8 @@ class Passing final : public Exchange {
   asio::awaitable<void> refuse(int status) {
     answered_ = true;
     const std::string page = "<html>a page of the edge's</html>";
-    const auto begun = co_await inner_.answer(status, {{"Content-Type", "text/html"}}, page.size());
+    const Fields fields{{"Content-Type", "text/html"}};
+    const auto begun = co_await inner_.answer(status, fields, page.size());
     if (!begun) co_return;
     (void)co_await inner_.write_body(asio::buffer(page));
     (void)co_await inner_.finish();
