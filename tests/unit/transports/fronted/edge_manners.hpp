@@ -101,7 +101,12 @@ class Passing final : public Exchange {
     co_return co_await inner_.answer(status, fields, length);
   }
   asio::awaitable<Result<void>> write_block(BodyBlock& block, std::size_t size) override {
-    while (manners_.answers_late && !ended_ && !cut_) co_await changed_.wait(executor_);
+    while (manners_.answers_late && !ended_ && !cut_) {
+      if (reading_)
+        co_await changed_.wait(executor_);
+      else
+        co_await keep_rest();  // nobody else will
+    }
     co_return co_await inner_.write_block(block, size);
   }
   asio::awaitable<Result<void>> finish() override { return inner_.finish(); }

@@ -171,6 +171,8 @@ TEST_CASE("an answer that ends before its time is seen to, though the body besid
       heard += rest;
       CHECK_FALSE(Rig::parse(heard).whole);
       CHECK(rig.origin.sessions() == (newer ? 1 : 0));
+      rig.tasks.cancel();
+      co_await rig.tasks.join();
     });
 }
 
