@@ -1,6 +1,7 @@
 """A connection by which nothing is said for an hour, through nginx with the timeouts it is installed with (60 s). The clocks of
 nginx, the bridge and the client run faster (fast_clock.cpp), so that all their timeouts keep their proportions."""
 import os
+import select
 import subprocess
 import time
 
@@ -40,7 +41,8 @@ def idle(lane):
         sock.sendall(b"ec")
         began = time.monotonic()
         while time.monotonic() - began < minutes * 60 / SPEED:
-            time.sleep(1)
+            ended = select.select([sock], [], [], 1)[0]  # nobody says anything
+            expect(not ended, f"the connection ended after {(time.monotonic() - began) * SPEED / 60:.0f} min")
             expect(bridge.daemon.alive(), "the bridge has ended")
         sock.sendall(b"ho me\n")
         expect(receive(sock, 8) == b"echo me\n", "another echo")

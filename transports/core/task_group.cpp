@@ -88,11 +88,27 @@ void TaskGroup::cancel() {
 }
 
 asio::awaitable<void> TaskGroup::join() {
+  return wait_for_all(false);
+}
+
+asio::awaitable<void> TaskGroup::join_or_cancel() {
+  return wait_for_all(true);
+}
+
+asio::awaitable<void> TaskGroup::wait_for_all(bool hand_on) {
   const auto state = state_;
   // Not by disabling cancellation: that would stay with the caller, and forget one that arrives meanwhile.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  while (!state->running.empty()) (void)co_await state->idle.wait_unless_cancelled(state->executor);
+  const auto own = co_await asio::this_coro::cancellation_state;
+  while (!state->running.empty()) {
+    if (hand_on && own.cancelled() != asio::cancellation_type::none) {
+      hand_on = false;
+      cancel();
+      continue;
+    }
+    (void)co_await state->idle.wait_unless_cancelled(state->executor);
+  }
   co_await asio::this_coro::throw_if_cancelled(throws);
 }
 

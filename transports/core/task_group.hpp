@@ -53,6 +53,7 @@ class TaskGroup {
   }
   void cancel();                        ///< asks all running tasks to unwind
   boost::asio::awaitable<void> join();  ///< returns when none runs; not cancellable half way
+  boost::asio::awaitable<void> join_or_cancel();  ///< the same, and a cancellation of it is one of theirs
   std::size_t size() const noexcept;
 
   /// Awaits `work` of an object that the tasks work with: when that has ended or was cancelled, they are
@@ -80,6 +81,7 @@ class TaskGroup {
   using Entry = std::list<boost::asio::cancellation_signal>::iterator;
   Entry enter();
   void start(Entry entry, boost::asio::awaitable<void> task);
+  boost::asio::awaitable<void> wait_for_all(bool hand_on);
 
   std::shared_ptr<State> state_;
 };

@@ -211,7 +211,7 @@ asio::awaitable<void> Origin::carry(Exchange& exchange, Asked asked, EntryPtr en
       return give_or_cut(exchange, note.down, entry, both);
     });
   if (note.kind != Kind::down && note.kind != Kind::abandon) both.spawn(take(exchange, asked, entry, whole));
-  co_await both.join();
+  co_await both.join_or_cancel();
   if (gives || !whole) co_return;
   Note answer;
   answer.kind = Kind::received;

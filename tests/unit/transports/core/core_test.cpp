@@ -109,6 +109,28 @@ TEST_CASE("a task may cancel its own group") {
   });
 }
 
+TEST_CASE("who waits for a group hands a cancellation on to it") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    for (const bool at_once : {true, false}) {
+      bool inner = false, after = false;
+      const auto wait_for_group = [&]() -> asio::awaitable<void> {
+        TaskGroup group(io.get_executor());
+        group.spawn(wait_and_note(inner));
+        co_await group.join_or_cancel();
+        CHECK(inner);
+        co_await wait_and_note(after);  // is cancelled as ever
+      };
+      TaskGroup outer(io.get_executor());
+      outer.spawn(wait_for_group());
+      if (!at_once) co_await test::sleep_for(2ms);
+      outer.cancel();
+      co_await outer.join();
+      CHECK(inner == !at_once);  // else it never began
+      CHECK_FALSE(after);
+    }
+  });
+}
+
 TEST_CASE("a task ends itself by its handle, alone, before and after it waits") {
   test::run([](asio::io_context& io) -> asio::awaitable<void> {
     bool early = false, late = false, other = false;
