@@ -17,8 +17,9 @@ struct RelayCounters {
 };
 
 struct RelayOptions {
-  /// No byte in either direction for this long ends the relay.
-  std::chrono::seconds idle_limit{3600};
+  /// No byte in either direction for this long ends the relay: 2 h 4 min, no sooner than a NAT may (RFC 5382
+  /// REQ-5).
+  std::chrono::seconds idle_limit{7440};
   /// The same once one direction has ended (a half-open connection).
   std::chrono::seconds half_open_limit{300};
   RelayCounters* counters = nullptr;  ///< optional, the caller's

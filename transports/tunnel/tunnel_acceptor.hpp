@@ -19,7 +19,7 @@ struct ServeLimits {
   std::uint32_t max_resets_per_minute = 2000;  ///< of unanswered streams (CVE-2023-44487)
   std::uint32_t max_pings_per_minute = 300;
   std::chrono::seconds idle_session_limit{600};
-  std::chrono::seconds stream_idle_limit{3600};
+  std::chrono::seconds stream_idle_limit{7440};  ///< as any relay
 };
 
 /// Shared by all sessions of a bridge (or of a user); thread safe.
