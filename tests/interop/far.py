@@ -33,6 +33,8 @@ class Far(Behind):
     """What it does, the first line says: as Behind; `down SIZE SECONDS`; `up SIZE`, and the digest of what came; `keys`,
     an echo of all that follows; `first`, which ends its own direction, and puts the digest of what comes then into `heard`."""
 
+    patience = 600  # longer than an hour of a fast clock
+
     def __init__(self):
         self.heard = queue.Queue()
         super().__init__()

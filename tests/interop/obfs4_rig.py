@@ -171,6 +171,8 @@ class Behind:
     """The program behind a bridge, a Tor's ORPort. What it does, the first line says: `bulk SIZE`, both ways at once and
     then the digest of what came; `echo`; `half`, which reads to the end before it answers."""
 
+    patience = 60  # s, for a byte
+
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
@@ -187,7 +189,7 @@ class Behind:
     def _guarded(self, sock):
         with sock:
             try:
-                sock.settimeout(60)
+                sock.settimeout(self.patience)
                 self.serve(sock)
             except (OSError, EOFError):
                 pass
