@@ -141,10 +141,10 @@ TEST_CASE("a body of an edge that is known ends when it is full, old, or quiet w
     CHECK((body.due().step == Step::end && body.due().when < kStart));
   }
   SUBCASE("quiet; another has shown a moment ago that bytes come") {
-    w.modes.passed(Mode::stream_up, kStart);
+    w.modes.passed(Mode::stream_up, kStart + 1500ms);
     CHECK(is(body.due(), Step::end, 4s));
     body.fed(100, kStart + 3s);
-    CHECK(is(body.due(), Step::ask, 5s));
+    CHECK(is(body.due(), Step::ask, 4500ms));
     w.modes.passed(Mode::stream_up, kStart + 5s);
     CHECK(is(body.due(), Step::end, 6s));
   }
@@ -153,7 +153,7 @@ TEST_CASE("a body of an edge that is known ends when it is full, old, or quiet w
       body.fed(1, kStart + i * 1s);
       w.modes.passed(Mode::stream_up, kStart + i * 1s);
     }
-    CHECK(is(body.due(), Step::ask, 9s));
+    CHECK(is(body.due(), Step::ask, 7s));
   }
   SUBCASE("acknowledged by whatever answer: open until it is old") {
     body.acknowledged(104);
@@ -226,7 +226,7 @@ TEST_CASE("a two-way trial wants the answer's head soon, and then bytes that wer
       CHECK(w.standing(Mode::stream_one) == Standing::open);
       body.fed(10, kStart + 2s);
       // Its end brings no acknowledgement.
-      CHECK(is(body.due(), Step::ask, 6350ms));
+      CHECK(is(body.due(), Step::ask, 4350ms));
     }
     SUBCASE("not heard: an edge that is deaf once it answers") {
       body.told(1010, kStart + 1350ms);
