@@ -117,7 +117,6 @@ TEST_CASE("who waits for a group hands a cancellation on to it") {
         TaskGroup group(io.get_executor());
         group.spawn(wait_and_note(inner));
         co_await group.join_or_cancel();
-        CHECK(inner);
         co_await wait_and_note(after);  // is cancelled as ever
       };
       TaskGroup outer(io.get_executor());
@@ -125,7 +124,7 @@ TEST_CASE("who waits for a group hands a cancellation on to it") {
       if (!at_once) co_await test::sleep_for(2ms);
       outer.cancel();
       co_await outer.join();
-      CHECK(inner == !at_once);  // else it never began
+      CHECK(inner);
       CHECK_FALSE(after);
     }
   });
