@@ -226,8 +226,8 @@ class DelayLine {
   Wakeup changed_;
 };
 
-/// The near end of a stream whose other end is `delay` away from `far`, each way. `uplink` bytes a second leave
-/// the near end, and 64 KB wait for that; 0: all do.
+/// The near end of a stream whose other end is `delay` away from `far`, each way. `uplink` bytes a second
+/// leave the near end, and 64 KB wait for that; 0: all do.
 inline StreamPtr at_a_distance(StreamPtr far, std::chrono::milliseconds delay, std::size_t uplink,
                                TaskGroup& tasks) {
   auto [near, line_end] =

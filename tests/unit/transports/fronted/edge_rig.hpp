@@ -41,7 +41,8 @@ class EdgeDialer final : public Dialer {
     ++dials;
     auto [near, far] = test::memory_stream_pair(executor_);
     rig_.tasks.spawn(serve(std::move(far)));
-    if (distance > std::chrono::milliseconds(0)) near = at_a_distance(std::move(near), distance, uplink, rig_.tasks);
+    if (distance > std::chrono::milliseconds(0))
+      near = at_a_distance(std::move(near), distance, uplink, rig_.tasks);
     co_return std::make_unique<Brittle>(std::move(near), life ? life() : SIZE_MAX);
   }
 
@@ -69,11 +70,9 @@ class EdgeDialer final : public Dialer {
     auto stream = tls::TlsStream::make(std::move(raw), std::move(ssl));
     const auto done = co_await stream->handshake();
     if (!done) co_return;
-    co_await serve_http2(std::move(stream),
-                         [this, wire](Exchange& e) {
-                           return pass_on(e, manners, counts, rig_.origin, executor_,
-                                          [wire] { wire->close(true); });
-                         });
+    co_await serve_http2(std::move(stream), [this, wire](Exchange& e) {
+      return pass_on(e, manners, counts, rig_.origin, executor_, [wire] { wire->close(true); });
+    });
   }
 
   asio::any_io_executor executor_;

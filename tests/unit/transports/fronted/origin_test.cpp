@@ -17,6 +17,17 @@ OriginLimits answers_of(std::uint64_t bytes) {
   return limits;
 }
 
+asio::awaitable<std::string> read_until(Stream& from, std::string_view end) {
+  std::string heard;
+  while (heard.find(end) == heard.npos) {
+    char byte = 0;
+    const auto n = co_await from.read_some(asio::buffer(&byte, 1));
+    REQUIRE((n.has_value() && *n == 1));
+    heard += byte;
+  }
+  co_return heard;
+}
+
 }  // namespace
 
 TEST_CASE("what is posted comes out of the session, and what it says is got, whole and byte by byte") {
@@ -111,13 +122,7 @@ TEST_CASE("one exchange may carry both directions at once, also where it was ask
       if (asks) text.insert(text.find("Host:"), "Expect: 100-continue\r\n");
       text.resize(text.size() - 3);
       co_await test::put(*edge, text);
-      std::string head;
-      char byte = 0;
-      while (head.find("abc") == head.npos) {
-        const auto n = co_await edge->read_some(asio::buffer(&byte, 1));
-        REQUIRE((n.has_value() && *n == 1));
-        head += byte;
-      }
+      auto head = co_await read_until(*edge, "abc");
       if (asks) {
         const std::string_view first = "HTTP/1.1 100 Continue\r\n\r\n";
         CHECK(head.starts_with(first));
@@ -157,13 +162,7 @@ TEST_CASE("an answer that ends before its time is seen to, though the body besid
       auto text = Rig::request("POST", Rig::target(session, Rig::note(Kind::both)), "abcdef");
       text.resize(text.size() - 3);
       co_await test::put(*edge, text);
-      std::string heard;
-      char byte = 0;
-      while (heard.find("abc") == heard.npos) {
-        const auto n = co_await edge->read_some(asio::buffer(&byte, 1));
-        REQUIRE((n.has_value() && *n == 1));
-        heard += byte;
-      }
+      auto heard = co_await read_until(*edge, "abc");
       const auto get = Rig::request("GET", Rig::target(session, Rig::note(Kind::down, 0, 3)));
       const auto leave = Rig::request("POST", Rig::target(session, Rig::note(Kind::abandon)));
       co_await test::put(*other, newer ? get : leave);
