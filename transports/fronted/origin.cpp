@@ -265,7 +265,7 @@ asio::awaitable<void> Origin::give_or_cut(Exchange& exchange, std::uint64_t from
   try {
     whole = co_await give(exchange, from, entry, ++entry->answers);
   } catch (const boost::system::system_error&) {
-    // cancelled: another request gives
+    whole = false;  // cancelled: another request gives
   }
   if (!whole) exchange_tasks.cancel();
 }
