@@ -103,6 +103,7 @@ asio::awaitable<Result<void>> EdgeCarrier::two_way_once() {
   upload_.feed(open, request);
   const auto status = co_await requests_.hear_head(*request, from);
   if (!status) {
+    if (status.error() == Errc::protocol) modes_.failed(Mode::stream_one, EdgeModes::Clock::now());
     upload_.lost(open, status.error());
     co_return status.error();
   }

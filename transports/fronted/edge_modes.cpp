@@ -1,6 +1,7 @@
 #include "transports/fronted/edge_modes.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace surang::fronted {
 namespace {
@@ -9,7 +10,9 @@ using namespace std::chrono_literals;
 
 constexpr auto kAfterEvidence = 1h;
 constexpr auto kAfterFailure = 5min;
+constexpr unsigned kMostDoublings = 4;
 constexpr unsigned kMostDeaths = 3;
+constexpr auto kOneDeath = 1s;  // within which all bodies of one connection go
 constexpr auto kMostRoundTrip = 3s;  // whatever an edge makes of it
 
 }  // namespace
@@ -37,16 +40,16 @@ void EdgeModes::held_back(Mode mode, Time now) noexcept {
 }
 
 void EdgeModes::failed(Mode mode, Time now) noexcept {
-  shut(mode, now + kAfterFailure);
+  auto& state = of(mode);
+  if (now < state.shut_until) return;  // one failure may be seen by several
+  shut(mode, now + kAfterFailure * (1u << std::min(state.failures++, kMostDoublings)));
 }
 
 // One connection may die by chance, and with it whatever is open.
 void EdgeModes::died(Mode mode, Time now) noexcept {
   auto& state = of(mode);
-  state.on_trial = false;
-  if (++state.deaths < kMostDeaths) return;
-  const auto doubled = kAfterFailure * (1u << std::min(state.deaths - kMostDeaths, 4u));
-  shut(mode, now + doubled);
+  if (now - std::exchange(state.died, now) < kOneDeath) return;
+  if (++state.deaths >= kMostDeaths) failed(mode, now);
 }
 
 void EdgeModes::shut(Mode mode, Time until) noexcept {

@@ -33,11 +33,11 @@ class EdgeModes {
   void end_trial(Mode mode) noexcept { of(mode).on_trial = false; }  ///< without an outcome
   void passed(Mode mode, Time now) noexcept;     ///< bytes have come while the request was open
   void held_back(Mode mode, Time now) noexcept;  ///< they have not, where they had to: an hour without it
-  void failed(Mode mode, Time now) noexcept;     ///< no telling why: some minutes without it
-  /// The connection was lost with an open body: several in a row are reason to do without for longer and
-  /// longer.
+  /// No telling why: some minutes without it, twice as many the next time, until one has lived.
+  void failed(Mode mode, Time now) noexcept;
+  /// A connection was lost with an open body: several in a row are as a failure.
   void died(Mode mode, Time now) noexcept;
-  void lived(Mode mode) noexcept { of(mode).deaths = 0; }  ///< one has come to its own end
+  void lived(Mode mode) noexcept { of(mode).failures = of(mode).deaths = 0; }  ///< one has come to its own end
 
   /// When it was last seen to work; long ago where never.
   Time last_passed(Mode mode) const noexcept { return of(mode).passed; }
@@ -50,8 +50,8 @@ class EdgeModes {
  private:
   struct State {
     bool works = false, on_trial = false;
-    Time passed{}, shut_until{};
-    unsigned deaths = 0;  // in a row
+    Time passed{}, shut_until{}, died{};
+    unsigned failures = 0, deaths = 0;  // in a row
   };
   State& of(Mode mode) noexcept { return states_[static_cast<std::size_t>(mode)]; }
   const State& of(Mode mode) const noexcept { return states_[static_cast<std::size_t>(mode)]; }

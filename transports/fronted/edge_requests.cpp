@@ -35,7 +35,8 @@ asio::awaitable<void> EdgeRequests::Patience::failure(error_code why) {
   const auto now = Clock::now();
   if (failures_ == 0) first_ = now;  // a quiet session has had no success for long
   // A bridge that is not there for a moment lasts less long than an edge that will not have us.
-  const bool refused = !requests_.begun_ && why == Errc::protocol && failures_ >= kGiveUpPages;
+  if (why == Errc::protocol) ++pages_;
+  const bool refused = !requests_.begun_ && pages_ >= kGiveUpPages;
   if (refused || now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
   const auto most = 50u << std::min(failures_++, 6u);
   asio::steady_timer timer(requests_.executor_,
@@ -82,6 +83,14 @@ asio::awaitable<Result<void>> EdgeRequests::attempt(Kind kind, std::uint64_t fro
   auto asked = co_await ask(kind, from);
   if (!asked) co_return asked.error();
   const auto request = std::move(*asked);
+  // What ends early must not look like the end of what it was to bring.
+  struct Cut {
+    tunnel::H2Stream& request;
+    bool whole = false;
+    ~Cut() {
+      if (!whole) request.close(true);
+    }
+  } cut{*request};
   const auto begun = Clock::now();
   ScratchBuffer block;
   for (auto at = from; at < end;) {
@@ -94,6 +103,7 @@ asio::awaitable<Result<void>> EdgeRequests::attempt(Kind kind, std::uint64_t fro
   }
   const auto ended = co_await request->shutdown_write();
   if (!ended) co_return ended;
+  cut.whole = true;
   const auto heard = co_await hear_received(*request);
   if (heard && end - from <= kSmall) edge_.modes().answered_after(Clock::now() - begun);
   co_return heard;
@@ -113,8 +123,10 @@ asio::awaitable<Result<void>> EdgeRequests::hear_received(tunnel::H2Stream& requ
 }
 
 asio::awaitable<Result<int>> EdgeRequests::hear_head(tunnel::H2Stream& request, std::uint64_t from) {
+  const auto begun = Clock::now();
   const auto answer = co_await with_timeout(kHeadLimit, request.answer());
-  if (!answer) co_return answer.error();
+  // A connection that has died is noticed sooner.
+  if (!answer) co_return Clock::now() - begun < kHeadLimit ? answer.error() : make_error_code(Errc::protocol);
   // What was asked for before another request has said that more has come may be gone by rights.
   if (answer->status == 404 && told_ <= from) session_->fail(make_error_code(Errc::no_route));
   const bool known = answer->status == 204 || (answer->status == 200 && answer->octets);

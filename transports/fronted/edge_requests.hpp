@@ -28,6 +28,7 @@ class EdgeRequests {
   /// Waits for the answer to a POST, and acknowledges what it says the bridge has.
   asio::awaitable<Result<void>> hear_received(tunnel::H2Stream& request);
   /// Waits for the head of an answer that brings the stream's bytes from `from` on; its status.
+  /// Errc::protocol: it is the edge's own, or there was none for long.
   asio::awaitable<Result<int>> hear_head(tunnel::H2Stream& request, std::uint64_t from);
 
   /// The bridge knows that all before has come.
@@ -52,7 +53,7 @@ class EdgeRequests {
 
    private:
     EdgeRequests& requests_;
-    unsigned failures_ = 0;
+    unsigned failures_ = 0, pages_ = 0;
     Clock::time_point first_{};  // of them
   };
 

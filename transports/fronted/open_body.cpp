@@ -15,9 +15,9 @@ constexpr auto kQuiet = 3s;                        // then its end is what bring
 constexpr auto kAskAfter = 2s, kAskAgain = 3s, kAskLatest = 6s;
 constexpr auto kDue = 1s;  // when a byte ought to have come, whatever the round trip
 constexpr auto kMarkEvery = 250ms;
-constexpr auto kTellLimit = 10s;
+constexpr auto kTellLimit = 12s;
 constexpr auto kHeadLimit = 3s;
-constexpr auto kStuckLimit = 8s;  // an edge that has stopped reading
+constexpr auto kStuckLimit = 12s;  // an edge that has stopped reading; one that is gone is noticed sooner
 constexpr auto kEndLimit = 15s;
 // On trial all goes by the round trip, and what a busy machine adds to it.
 constexpr auto kTrialSlack = 50ms, kTrialHeadSlack = 200ms, kTrialTellSlack = 1000ms;
@@ -84,8 +84,11 @@ void OpenBody::told(std::uint64_t received, Time now) noexcept {
       missing_.front().since = now;  // not its fault: what was before it has not come either
   } else {
     held_back_ = true;
-    trial_ = false;
-    modes_.held_back(mode_, now);
+    // What was asked may have overtaken the beginning of a request, which waits for a connection of the edge's.
+    if (std::exchange(trial_, false) && received == from_)
+      modes_.failed(mode_, now);
+    else
+      modes_.held_back(mode_, now);
   }
 }
 
@@ -109,15 +112,16 @@ void OpenBody::closed() noexcept {
 }
 
 void OpenBody::lost(Time now) noexcept {
-  if (!std::exchange(over_, true)) modes_.died(mode_, now);
+  if (std::exchange(over_, true)) return;
+  if (trial_) modes_.end_trial(mode_);
+  modes_.died(mode_, now);
 }
 
 void OpenBody::gave_up(Time now) noexcept {
   if (over_) return;
   over_ = true;
   if (held_back_) return;
-  const bool no_head = trial_ && headless() && now >= head_until();
-  if (no_head || (owed_since_ && now >= owed_until()))
+  if (owed_since_ && now >= owed_until())
     modes_.held_back(mode_, now);
   else
     modes_.failed(mode_, now);

@@ -21,18 +21,6 @@ constexpr auto kAnswerLimit = 90s;             // as for a POST
 
 }  // namespace
 
-// One of the requests that are counted, from before its beginning.
-struct Upload::UnderWay {
-  explicit UnderWay(Upload& counts) : upload(counts) {}
-  UnderWay(const UnderWay&) = delete;
-  UnderWay& operator=(const UnderWay&) = delete;
-  ~UnderWay() {
-    --upload.under_way_;
-    upload.changed_.notify();
-  }
-  Upload& upload;
-};
-
 Upload::Upload(asio::any_io_executor executor, EdgeRequests& requests, EdgeModes& modes,
                std::shared_ptr<Session> session, TaskGroup& tasks)
     : executor_(std::move(executor)),
@@ -132,6 +120,7 @@ asio::awaitable<void> Upload::stream_up(OpenPtr open) {
     open->end = claimed_;
   }
   retire(open);
+  if (!heard && open->request) open->request->close(true);
   if (!heard) co_await requests_.post_until_heard(Kind::up, from, open->end - from);
 }
 

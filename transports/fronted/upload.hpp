@@ -57,7 +57,17 @@ class Upload {
   void lost(const OpenPtr& open, error_code why);
 
  private:
-  struct UnderWay;
+  // One of the requests that are counted, from before its beginning.
+  struct UnderWay {
+    explicit UnderWay(Upload& counts) : upload(counts) {}
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+    ~UnderWay() {
+      --upload.under_way_;
+      upload.changed_.notify();
+    }
+    Upload& upload;
+  };
 
   asio::awaitable<void> watch_output();
   asio::awaitable<void> post(Note::Kind kind, std::uint64_t from, std::size_t size);
@@ -74,6 +84,7 @@ class Upload {
   asio::awaitable<void> ask_about(OpenPtr open);
   void look_after(const OpenPtr& open);
   void break_off(const OpenPtr& open, error_code why);
+  void abandon(const OpenPtr& open, error_code why);
   void retire(const OpenPtr& open);
 
   asio::any_io_executor executor_;

@@ -46,8 +46,10 @@ asio::awaitable<void> Upload::stream_one(OpenPtr open) {
     if (session_->acknowledged() < open->end)
       (void)co_await requests_.post(Kind::up, session_->acknowledged(), 0);
   }
-  if (session_->acknowledged() < open->end)
-    co_await requests_.post_until_heard(Kind::up, from, open->end - from);
+  if (session_->acknowledged() >= open->end) co_return;
+  ++under_way_;
+  const UnderWay counted(*this);
+  co_await requests_.post_until_heard(Kind::up, from, open->end - from);
 }
 
 // Whether all that it has claimed is on the connection, and its end.
@@ -61,7 +63,7 @@ asio::awaitable<bool> Upload::fill(OpenPtr open) {
   look_after(open);
   while (!open->broken && !open->ending) {
     if (open->body.mode() == Mode::stream_up && open->request->status() != 0) {
-      break_off(open, make_error_code(Errc::protocol));  // answered before its end
+      abandon(open, make_error_code(Errc::protocol));  // answered before its end
       break;
     }
     const auto from = claimed_;
@@ -120,20 +122,26 @@ void Upload::end(const OpenPtr& open) {
 
 void Upload::lost(const OpenPtr& open, error_code why) {
   if (open->request)
-    break_off(open, why);
+    abandon(open, why);
   else
     retire(open);
 }
 
 void Upload::break_off(const OpenPtr& open, error_code why) {
+  // An edge may give back a request whose answer is whole (RFC 9113 8.1); who reads that has it still, and
+  // says what it is.
+  if (open->body.mode() != Mode::stream_one || !open->request->answered_whole()) return abandon(open, why);
   open->broken = true;
   retire(open);
-  // An edge may give back a request whose answer is whole (RFC 9113 8.1); who reads that has it still.
-  const auto status = open->request->status();
-  const bool ours = status == 200 || status == 204 || status == 404;
-  if (open->body.mode() == Mode::stream_one && ours && open->request->answered_whole())
-    return open->body.closed();
-  if (why == Errc::no_route || why == Errc::timed_out)
+}
+
+void Upload::abandon(const OpenPtr& open, error_code why) {
+  open->broken = true;
+  retire(open);
+  // The bridge does not know the session (any more), or nobody has looked at the request: no mode's fault.
+  if (open->request->status() == 404 || why == Errc::unprocessed)
+    open->body.closed();
+  else if (why == Errc::no_route || why == Errc::timed_out)
     open->body.lost(Clock::now());
   else
     open->body.broke(Clock::now());
@@ -181,7 +189,7 @@ void Upload::look_after(const OpenPtr& open) {
         break;
       case OpenBody::Step::give_up:
         open->body.gave_up(Clock::now());
-        return break_off(open, make_error_code(Errc::closed));
+        return abandon(open, make_error_code(Errc::closed));
     }
   }
 }

@@ -84,8 +84,16 @@ TEST_CASE("a trial asks after two round trips; bytes that have come make the mod
     CHECK(w.modes.last_passed(Mode::stream_up) == kStart + 1350ms);
     CHECK(is(body.due(), Step::end, 4200ms));  // what is left has no hurry
   }
-  SUBCASE("they have not, though all before has: everything goes another way, for an hour") {
+  SUBCASE("none of them has: everything goes another way, for some minutes") {
     body.told(1000, kStart + 1350ms);
+    CHECK((body.due().step == Step::give_up && body.due().when < kStart));
+    body.gave_up(kStart + 1350ms);
+    CHECK(body.due().when == Time::max());
+    CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
+    CHECK(w.standing(Mode::stream_up, kStart + 5min + 2s) == Standing::untried);
+  }
+  SUBCASE("the first has, and then nothing: for an hour") {
+    body.told(1001, kStart + 1350ms);
     CHECK((body.due().step == Step::give_up && body.due().when < kStart));
     body.gave_up(kStart + 1350ms);
     CHECK(body.due().when == Time::max());
@@ -166,7 +174,7 @@ TEST_CASE("a body of an edge that is known ends when it is full, old, or quiet w
   }
   SUBCASE("a change of mind is found by the question") {
     body.asked(kStart + 3s);
-    CHECK(is(body.due(), Step::give_up, 13s));
+    CHECK(is(body.due(), Step::give_up, 15s));
     body.told(60, kStart + 3100ms);
     CHECK((body.due().step == Step::give_up && body.due().when < kStart));
     CHECK(w.standing(Mode::stream_up, kStart + 30min) == Standing::shut);
@@ -183,27 +191,29 @@ TEST_CASE("a body of an edge that is known ends when it is full, old, or quiet w
 TEST_CASE("a mode whose connections die one after the other rests, longer each time") {
   World w{Mode::stream_up};
   const auto die = [&w](Time now) { w.open(Mode::stream_up).lost(now); };
-  for (int i = 0; i < 2; ++i) die(kStart);
+  for (int i = 0; i < 2; ++i) die(kStart + i * 2s);
+  for (int i = 0; i < 9; ++i) die(kStart + 2s);  // of the same connection
   CHECK(w.standing(Mode::stream_up) == Standing::open);
   w.open(Mode::stream_up).ending(kStart);
   w.body->closed();  // one that came to its end
-  for (int i = 0; i < 2; ++i) die(kStart);
+  for (int i = 0; i < 2; ++i) die(kStart + 4s + i * 2s);
   CHECK(w.standing(Mode::stream_up) == Standing::open);
-  die(kStart);
-  CHECK(w.standing(Mode::stream_up, kStart + 5min - 1s) == Standing::shut);
-  CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::untried);
-  die(kStart + 5min);
-  CHECK(w.standing(Mode::stream_up, kStart + 15min - 1s) == Standing::shut);
-  CHECK(w.standing(Mode::stream_up, kStart + 15min) == Standing::untried);
+  die(kStart + 8s);
+  CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
+  CHECK(w.standing(Mode::stream_up, kStart + 5min + 8s) == Standing::untried);
+  die(kStart + 6min);
+  CHECK(w.standing(Mode::stream_up, kStart + 16min - 1s) == Standing::shut);
+  CHECK(w.standing(Mode::stream_up, kStart + 16min) == Standing::untried);
 }
 
 TEST_CASE("a two-way trial wants the answer's head soon, and then bytes that were written after it") {
   World w{Mode::stream_up};
   auto& body = w.open(Mode::stream_one);
   CHECK(is(body.due(), Step::give_up, 400ms));
-  SUBCASE("no head: held back") {
+  SUBCASE("no head: some minutes without") {
     body.gave_up(kStart + 400ms);
-    CHECK(w.standing(Mode::stream_one, kStart + 59min) == Standing::shut);
+    CHECK(w.standing(Mode::stream_one, kStart + 5min) == Standing::shut);
+    CHECK(w.standing(Mode::stream_one, kStart + 6min) == Standing::untried);
     CHECK(w.standing(Mode::stream_up) == Standing::open);
   }
   SUBCASE("it is in vain before the head, and not for the head") {
@@ -262,13 +272,13 @@ TEST_CASE("a piece that the edge does not take is reason to give up") {
   World w{Mode::stream_up};
   auto& body = w.open(Mode::stream_up);
   body.writing(kStart + 1s);
-  CHECK(is(body.due(), Step::give_up, 9s));
+  CHECK(is(body.due(), Step::give_up, 13s));
   body.fed(100, kStart + 2s);
   CHECK(is(body.due(), Step::ask, 4s));
   body.acknowledged(1100);
   body.writing(kStart + 3s);
-  CHECK(is(body.due(), Step::give_up, 11s));
-  body.gave_up(kStart + 11s);
+  CHECK(is(body.due(), Step::give_up, 15s));
+  body.gave_up(kStart + 15s);
   CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
   CHECK(w.standing(Mode::stream_up, kStart + 6min) == Standing::untried);
 }
