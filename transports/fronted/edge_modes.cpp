@@ -12,7 +12,7 @@ constexpr auto kAfterEvidence = 1h;
 constexpr auto kAfterFailure = 5min;
 constexpr unsigned kMostDoublings = 4;
 constexpr unsigned kMostDeaths = 3;
-constexpr auto kOneDeath = 1s;  // within which all bodies of one connection go
+constexpr auto kOneDeath = 1s;       // within which all bodies of one connection go
 constexpr auto kMostRoundTrip = 3s;  // whatever an edge makes of it
 
 }  // namespace

@@ -37,7 +37,9 @@ class EdgeModes {
   void failed(Mode mode, Time now) noexcept;
   /// A connection was lost with an open body: several in a row are as a failure.
   void died(Mode mode, Time now) noexcept;
-  void lived(Mode mode) noexcept { of(mode).failures = of(mode).deaths = 0; }  ///< one has come to its own end
+  void lived(Mode mode) noexcept {
+    of(mode).failures = of(mode).deaths = 0;
+  }  ///< one has come to its own end
 
   /// When it was last seen to work; long ago where never.
   Time last_passed(Mode mode) const noexcept { return of(mode).passed; }

@@ -21,7 +21,7 @@ constexpr std::uint32_t kMostNotePadding = 160;
 constexpr std::size_t kSmall = 16 * 1024;  // what goes up in no time
 constexpr auto kHeadLimit = 30s;
 constexpr auto kPostLimit = 90s;
-constexpr auto kGiveUp = 30s;  // without any success
+constexpr auto kGiveUp = 30s;         // without any success
 constexpr unsigned kGiveUpPages = 6;  // of the edge's own, with no success before
 
 }  // namespace

@@ -84,7 +84,8 @@ void OpenBody::told(std::uint64_t received, Time now) noexcept {
       missing_.front().since = now;  // not its fault: what was before it has not come either
   } else {
     held_back_ = true;
-    // What was asked may have overtaken the beginning of a request, which waits for a connection of the edge's.
+    // What was asked may have overtaken the beginning of a request, which waits for a connection of the
+    // edge's.
     if (std::exchange(trial_, false) && received == from_)
       modes_.failed(mode_, now);
     else

@@ -42,7 +42,7 @@ class OpenBody {
   void fed(std::size_t n, Time now) noexcept;  ///< bytes that are on the connection; it is written no more
   void answer_began() noexcept;                ///< stream_one: its head is here
   void owed(Time now) noexcept;                ///< stream_one: the bridge says there is more for the answer
-  void brought() noexcept { owed_since_.reset(); }  ///< the answer has brought some
+  void brought() noexcept { owed_since_.reset(); }     ///< the answer has brought some
   void acknowledged(std::uint64_t received) noexcept;  ///< by whatever answer
   void asked(Time now) noexcept;
   void told(std::uint64_t received, Time now) noexcept;  ///< the answer to that

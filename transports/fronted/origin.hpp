@@ -28,8 +28,9 @@ struct OriginLimits {
 };
 
 struct OriginCounters {
-  std::atomic<std::uint64_t> sessions{0};   ///< begun, of all time
-  std::atomic<std::uint64_t> gets{0}, posts{0}, two_way{0};  ///< requests of theirs; two_way are POSTs as well
+  std::atomic<std::uint64_t> sessions{0};  ///< begun, of all time
+  std::atomic<std::uint64_t> gets{0}, posts{0},
+      two_way{0};                           ///< requests of theirs; two_way are POSTs as well
   std::atomic<std::uint64_t> strangers{0};  ///< requests that are none of a user's
   std::atomic<std::uint64_t> lost{0};       ///< for a session that is not here, or no more
   std::atomic<std::uint64_t> limited{0};    ///< over a limit

@@ -32,11 +32,11 @@ class Upload {
     Open(asio::any_io_executor executor, EdgeModes& modes, Mode mode, std::uint64_t from);
     OpenBody body;
     RequestPtr request;
-    std::uint64_t end;    ///< behind what it has claimed
-    bool ending = false;  ///< claims no more
-    bool broken = false;  ///< what it has claimed goes another way
+    std::uint64_t end;           ///< behind what it has claimed
+    bool ending = false;         ///< claims no more
+    bool broken = false;         ///< what it has claimed goes another way
     bool awaits_answer = false;  ///< stream_one: who reads it waits for more of it
-    Alarm alarm;          ///< `body` has something to be done
+    Alarm alarm;                 ///< `body` has something to be done
     EdgeModes::Time rings_at{};
   };
   using OpenPtr = std::shared_ptr<Open>;

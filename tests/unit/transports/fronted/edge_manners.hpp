@@ -20,7 +20,8 @@ struct Manners {
   bool answers_late = false;   ///< the head goes on at once, the answer's body when the request is whole
   bool kills = false;          ///< the connection, when a body is open for a second
   int page = 0;                ///< the status of one of its own, instead of every answer
-  std::size_t most_body = SIZE_MAX;  ///< and 413 for what is longer, once it is
+  std::optional<Note::Kind> page_for;  ///< or of those to requests of that kind
+  std::size_t most_body = SIZE_MAX;    ///< and 413 for what is longer, once it is
 };
 
 /// By kind; an `up` without a byte is counted apart.
@@ -48,10 +49,17 @@ class Passing final : public Exchange {
 
   const RequestHead& head() const noexcept override { return inner_.head(); }
 
+  /// What the request is, where it is the user's.
+  std::optional<Note::Kind> kind() const {
+    const auto path = parse_request_path(head().target);
+    const auto note = path ? open_note(UserNames(user()).note_key, path->session, path->note) : std::nullopt;
+    return note ? std::optional(note->kind) : std::nullopt;
+  }
+
   /// Whether the request is to go on: false when its body was cut before it was whole.
   asio::awaitable<bool> begin() {
     if (manners_.keeps_bodies) co_await keep_rest();
-    if (manners_.page != 0) {
+    if (manners_.page != 0 && (!manners_.page_for || manners_.page_for == kind())) {
       co_await refuse(manners_.page);
       co_return false;
     }
@@ -163,15 +171,13 @@ inline asio::awaitable<void> pass_on(Exchange& exchange, const Manners& manners,
                                      std::function<void()> kill) {
   struct Count {
     ~Count() {
-      const auto path = parse_request_path(passing.head().target);
-      const auto note =
-          path ? open_note(UserNames(user()).note_key, path->session, path->note) : std::nullopt;
-      if (!note) return;
+      const auto kind = passing.kind();
+      if (!kind) return;
       counts.bytes += passing.bytes;
-      if (note->kind == Note::Kind::up && passing.bytes == 0)
+      if (kind == Note::Kind::up && passing.bytes == 0)
         ++counts.questions;
       else
-        ++counts.of[note->kind];
+        ++counts.of[*kind];
     }
     Passing passing;
     Counts& counts;

@@ -371,3 +371,25 @@ TEST_CASE("an edge that has nothing but pages of its own is given up in seconds,
       co_await end(world, tasks);
     });
 }
+
+TEST_CASE("an edge that answers two-way requests by itself is done without, and no byte waits for it") {
+  for (const int status : {200, 404, 502})
+    for (const auto known : {Known::stream_up, Known::stream_one})
+      simulate([status, known](asio::io_context& io) -> asio::awaitable<void> {
+        CAPTURE(status);
+        CAPTURE(static_cast<int>(known));
+        OriginLimits limits;
+        limits.answer_age = 14s;
+        World world(io, known, limits);
+        auto& manners = world.dialer.manners;
+        Typist typist(world);
+        co_await typist.type(100, 50ms);
+        manners.page = status;
+        manners.page_for = Kind::both;
+        co_await typist.type(800, 50ms);
+        CHECK(typist.slowest() < 2s);
+        if (status != 404) CHECK(world.standing(Mode::stream_one) == Standing::shut);
+        manners.page = 0;
+        co_await typist.finish(world);
+      });
+}
