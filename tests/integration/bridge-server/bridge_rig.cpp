@@ -147,7 +147,7 @@ BridgeProcess::BridgeProcess(std::uint16_t cover_port, std::uint16_t obfs4_port)
                "cover.test", "--listen", "127.0.0.1:443", "--obfs4-port", std::to_string(obfs4_port),
                "--state-dir", (dir / "state").string()});
   REQUIRE_MESSAGE(made.code == 0, made.out);
-  edit("127.0.0.1:443", "127.0.0.1:0");
+  edit("\"127.0.0.1:443\"", "\"127.0.0.1:0\"");  // not a cover at 443nn
   edit("allow_egress = []", "allow_egress = [\"127.0.0.0/8\"]");
   edit("workers = 0", "workers = 2");
 }
