@@ -156,7 +156,7 @@ BridgeProcess::~BridgeProcess() {
   if (pid_ > 0) {
     // In order, so that a sanitizer has its say at the end.
     ::kill(pid_, SIGTERM);
-    int code = wait_for_exit(pid_, 300ms);
+    int code = wait_for_exit(pid_, 1500ms);  // a second one would kill what is at its end already
     if (code < 0) {
       ::kill(pid_, SIGTERM);
       code = wait_for_exit(pid_, 20s);
