@@ -40,7 +40,7 @@ def case(name, kind):
         proxy = rig.client_to(edge.port, 0, bridge)
         with open_by(proxy, rig.far.port) as sock:
             sock.sendall(b"keys\n")
-            type_keys(sock, KEYS)  # by now all is found out
+            type_keys(sock, 2 * KEYS)  # by then all is found out
             before = bridge.status()
             longest = type_keys(sock, KEYS)
             after = bridge.status()

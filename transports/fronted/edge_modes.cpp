@@ -8,6 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto kSettled = 5s;  // after the first answer
 constexpr auto kAfterEvidence = 1h;
 constexpr auto kAfterFailure = 5min;
 constexpr unsigned kMostDoublings = 4;
@@ -23,6 +24,7 @@ EdgeModes::Standing EdgeModes::standing(Mode mode, Time now) const noexcept {
   const auto& state = of(mode);
   if (state.works) return Standing::open;
   if (state.on_trial || now < state.shut_until || round_trip_ == Clock::duration{}) return Standing::shut;
+  if (now - first_answer_ < kSettled) return Standing::shut;
   return Standing::untried;
 }
 
@@ -58,7 +60,8 @@ void EdgeModes::shut(Mode mode, Time until) noexcept {
   if (until > state.shut_until) state.shut_until = until;
 }
 
-void EdgeModes::answered_after(Clock::duration round_trip) noexcept {
+void EdgeModes::answered_after(Clock::duration round_trip, Time now) noexcept {
+  if (round_trip_ == Clock::duration{}) first_answer_ = now;
   round_trip = std::clamp<Clock::duration>(round_trip, 1us, kMostRoundTrip);  // zero: not known
   round_trip_ = round_trip_ == Clock::duration{} ? round_trip : (7 * round_trip_ + round_trip) / 8;
 }

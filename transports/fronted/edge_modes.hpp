@@ -22,7 +22,7 @@ class EdgeModes {
   using Time = Clock::time_point;
   enum class Standing {
     shut,     ///< does not work here, or somebody is trying
-    untried,  ///< to be found out
+    untried,  ///< to be found out; not while the first page is loaded, which a wrong guess would delay
     open,     ///< works
   };
 
@@ -45,7 +45,7 @@ class EdgeModes {
   Time last_passed(Mode mode) const noexcept { return of(mode).passed; }
 
   /// A small request was answered so long after it was asked.
-  void answered_after(Clock::duration round_trip) noexcept;
+  void answered_after(Clock::duration round_trip, Time now) noexcept;
   /// Smoothed; zero before the first answer.
   Clock::duration round_trip() const noexcept { return round_trip_; }
 
@@ -61,6 +61,7 @@ class EdgeModes {
 
   std::array<State, 2> states_;
   Clock::duration round_trip_{};
+  Time first_answer_{};
 };
 
 }  // namespace surang::fronted

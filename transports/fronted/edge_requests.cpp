@@ -105,7 +105,8 @@ asio::awaitable<Result<void>> EdgeRequests::attempt(Kind kind, std::uint64_t fro
   if (!ended) co_return ended;
   cut.whole = true;
   const auto heard = co_await hear_received(*request);
-  if (heard && end - from <= kSmall) edge_.modes().answered_after(Clock::now() - begun);
+  const auto now = Clock::now();
+  if (heard && end - from <= kSmall) edge_.modes().answered_after(now - begun, now);
   co_return heard;
 }
 

@@ -18,7 +18,7 @@ constexpr Time kStart = Time(1h);
 // An edge that answers after 100 ms, and works in `works`.
 struct World {
   explicit World(std::initializer_list<Mode> works = {}) {
-    modes.answered_after(100ms);
+    modes.answered_after(100ms, kStart - 1min);
     for (const auto mode : works) modes.passed(mode, kStart - 1min);
   }
   OpenBody& open(Mode mode, std::uint64_t from = 1000) {
@@ -40,9 +40,10 @@ bool is(const OpenBody::Due& due, Step step, EdgeModes::Clock::duration after) {
 TEST_CASE("an edge is of no mode before an answer, then to be tried by one at a time, in order") {
   EdgeModes modes;
   CHECK(modes.standing(Mode::stream_up, kStart) == Standing::shut);
-  modes.answered_after(200ms);
+  modes.answered_after(200ms, kStart - 5s);
+  CHECK(modes.standing(Mode::stream_up, kStart - 1ms) == Standing::shut);
   CHECK(modes.round_trip() == 200ms);
-  modes.answered_after(1000ms);
+  modes.answered_after(1000ms, kStart);
   CHECK(modes.round_trip() == 300ms);
   CHECK(modes.standing(Mode::stream_up, kStart) == Standing::untried);
   CHECK(modes.standing(Mode::stream_one, kStart) == Standing::shut);
