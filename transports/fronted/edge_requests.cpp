@@ -38,7 +38,7 @@ asio::awaitable<void> EdgeRequests::Patience::failure(error_code why) {
   if (why == Errc::protocol) ++pages_;
   const bool refused = !requests_.begun_ && pages_ >= kGiveUpPages;
   if (refused || now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
-  const auto most = 50u << std::min(failures_++, 6u);
+  const auto most = 50u << std::min(failures_++, 4u);
   asio::steady_timer timer(requests_.executor_,
                            std::chrono::milliseconds(most / 2 + randombytes_uniform(most)));
   co_await timer.async_wait(asio::use_awaitable);
