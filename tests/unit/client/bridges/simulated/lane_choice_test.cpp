@@ -2,62 +2,11 @@
 // in the middle of a session, back to the better one, and without a flood in an outage.
 #include <doctest.h>
 
-#include "tests/support/virtual_time.hpp"
-#include "tests/unit/client/bridges/pool_world.hpp"
+#include "tests/unit/client/bridges/simulated/computer.hpp"
 
 using namespace surang;
 using namespace surang::client;
 using namespace surang::client::pool_test;
-using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
-
-namespace {
-
-[[maybe_unused]] const bool simulated = (test::start_virtual_time(), true);
-const std::string kNoRoute = make_error_code(Errc::no_route).message();
-
-// A person's computer: the pool as the program has it, and the network that it is on.
-struct Computer {
-  explicit Computer(asio::any_io_executor e,
-                    std::shared_ptr<LaneStore> memory = std::make_shared<LaneStore>())
-      : w(e, options(std::move(memory))) {
-    w.pool.set_bridges({share_link("home", {"a", "b"})});
-  }
-  BridgePoolOptions options(std::shared_ptr<LaneStore> memory) {
-    BridgePoolOptions o;
-    o.memory = std::move(memory);
-    o.network = [this] { return network; };
-    o.may_repeat = [](std::span<const std::uint8_t> said) { return !said.empty() && said[0] == 'G'; };
-    return o;
-  }
-  void go_to(std::string other) {
-    network = std::move(other);
-    w.pool.network_changed();
-  }
-  // Somebody blocks a lane: what is there is cut, and what is new as well.
-  static void block(FarEnd& far) { far.line.set(Line::State::lost); }
-  static void free(FarEnd& far) { far.line.set(Line::State::open); }
-  // Uses the pool every few seconds.
-  asio::awaitable<void> browse(Clock::duration how_long) {
-    const auto until = Clock::now() + how_long;
-    while (Clock::now() < until) {
-      const auto got = co_await w.fetch();
-      CHECK(got == "hello");
-      co_await test::sleep_for(5s);
-    }
-  }
-  LaneStatus lane(std::size_t i) const { return w.pool.status()[i]; }
-
-  std::string network = "one";
-  World w;
-};
-
-template <class Test>
-void simulate(Test test) {
-  test::run([test](asio::io_context& io) -> asio::awaitable<void> { return test(io.get_executor()); }, 1000h);
-}
-
-}  // namespace
 
 TEST_CASE("the better lane is asked first, and with it blocked the next works within seconds") {
   simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
@@ -198,107 +147,6 @@ TEST_CASE("bytes that trickle in are not enough: a crawl is left, and its sessio
     CHECK((co_await (*old)->read_some(asio::buffer(&drop, 1))).value() == 1);
     CHECK(c.w.a.greeter.dials == 4);  // the request of before reached it too late to matter
     old->reset();
-    co_await c.w.end();
-  });
-}
-
-TEST_CASE("what may be said once is not said by a second lane, and what says nothing goes over") {
-  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
-    Computer c(e);
-    co_await c.browse(10s);
-    Computer::block(c.w.a);
-    TaskGroup beside(e);
-    std::string posted, listened;
-    const auto into = [](World& w, std::string host, std::string say,
-                         std::string& got) -> asio::awaitable<void> {
-      got = co_await w.fetch(std::move(host), std::move(say));
-    };
-    beside.spawn(into(c.w, "asked.test", "POST it", posted));
-    beside.spawn(into(c.w, "site.test", "", listened));
-    co_await test::sleep_for(1s);
-    CHECK(listened == "hello");
-    CHECK(posted.empty());
-    co_await beside.join();
-    CHECK(posted == make_error_code(Errc::timed_out).message());  // when its session is known to be dead
-    CHECK(c.w.a.greeter.heard + c.w.b.greeter.heard == "");
-    CHECK(c.w.b.greeter.dials == 1);
-    co_await c.w.end();
-  });
-}
-
-TEST_CASE("what a bridge that takes no more has not looked at is said to another session, whatever it is") {
-  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
-    Computer c(e);
-    co_await c.browse(10s);
-    c.w.a.drain = true;
-    c.w.a.line.set(Line::State::held);
-    TaskGroup beside(e);
-    std::string got;
-    const auto into = [](World& w, std::string& text) -> asio::awaitable<void> {
-      text = co_await w.fetch("asked.test", "POST it");
-    };
-    co_await test::sleep_for(2500ms);  // it has said so by now, and is not heard
-    beside.spawn(into(c.w, got));
-    co_await test::sleep_for(400ms);
-    CHECK(got.empty());
-    c.w.a.drain = false;
-    Computer::free(c.w.a);
-    co_await beside.join();
-    CHECK(got == "hello");
-    CHECK(c.w.a.greeter.heard + c.w.b.greeter.heard == "POST it");
-    co_await c.w.end();
-  });
-}
-
-TEST_CASE("a session that is reset is followed by another without an error") {
-  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
-    Computer c(e);
-    co_await c.browse(10s);
-    TaskGroup beside(e);
-    std::string got;
-    const auto into = [](World& w, std::string& text) -> asio::awaitable<void> {
-      text = co_await w.fetch("slow.test", "GET");
-    };
-    beside.spawn(into(c.w, got));
-    co_await test::sleep_for(1s);
-    c.w.a.mood = Mood::refuses;
-    c.w.a.sessions.cancel();
-    co_await c.w.a.sessions.join();
-    co_await test::sleep_for(10ms);
-    CHECK(c.w.preferred() == "b@home");
-    co_await beside.join();
-    CHECK(got == "hello");
-    CHECK(c.w.b.greeter.dials == 1);
-    CHECK(c.lane(0).blocked_since > 0);
-    co_await c.w.end();
-  });
-}
-
-TEST_CASE("a slow site is not taken for a silent bridge, nor a short pause for a dead one") {
-  simulate([](asio::any_io_executor e) -> asio::awaitable<void> {
-    Computer c(e);
-    co_await c.browse(10s);
-    CHECK(co_await c.w.fetch("slow.test", "GET") == "hello");
-    CHECK(c.w.a.connects == 1);
-    CHECK(c.w.b.connects == 0);
-    // Everything stands still for a second, and goes on.
-    c.w.a.line.set(Line::State::held);
-    c.w.b.line.set(Line::State::held);
-    TaskGroup beside(e);
-    std::string got;
-    const auto into = [](World& w, std::string& text) -> asio::awaitable<void> {
-      text = co_await w.fetch("asked.test", "GET");
-    };
-    beside.spawn(into(c.w, got));
-    co_await test::sleep_for(1s);
-    CHECK(got.empty());
-    c.w.a.line.set(Line::State::open);
-    c.w.b.line.set(Line::State::open);
-    co_await beside.join();
-    CHECK(got == "hello");
-    CHECK(c.w.a.greeter.heard + c.w.b.greeter.heard == "GET");
-    CHECK(c.w.preferred() == "a@home");
-    CHECK(c.lane(0).blocked_since == 0);
     co_await c.w.end();
   });
 }
