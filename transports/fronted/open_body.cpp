@@ -31,7 +31,7 @@ OpenBody::OpenBody(EdgeModes& modes, Mode mode, std::uint64_t from, Time now, do
 }
 
 OpenBody::~OpenBody() {
-  closed();
+  dropped();
 }
 
 std::size_t OpenBody::room() const noexcept {
@@ -49,7 +49,7 @@ void OpenBody::answer_began() noexcept {
   if (!head_at_) head_at_ = end_;
 }
 
-// Whatever has come of it: who has waited for the answer knows no better.
+// Since the first time that the bridge said so.
 void OpenBody::owed(Time now) noexcept {
   if (head_at_ && !owed_since_) owed_since_ = now;
 }
@@ -106,15 +106,19 @@ void OpenBody::ending(Time now) noexcept {
   if (!ending_) ending_ = now;
 }
 
+void OpenBody::dropped() noexcept {
+  if (!std::exchange(over_, true) && trial_) modes_.end_trial(mode_);
+}
+
 void OpenBody::closed() noexcept {
-  if (std::exchange(over_, true)) return;
-  if (trial_) modes_.end_trial(mode_);
-  if (ending_) modes_.lived(mode_);
+  if (over_) return;
+  dropped();
+  modes_.lived(mode_);
 }
 
 void OpenBody::lost(Time now) noexcept {
-  if (std::exchange(over_, true)) return;
-  if (trial_) modes_.end_trial(mode_);
+  if (over_) return;
+  dropped();
   modes_.died(mode_, now);
 }
 

@@ -48,7 +48,8 @@ class OpenBody {
   void told(std::uint64_t received, Time now) noexcept;  ///< the answer to that
   void untold(Time now) noexcept;                        ///< there was none
   void ending(Time now) noexcept;                        ///< no byte more
-  void closed() noexcept;                                ///< its end is on the connection, or nobody needs it
+  void closed() noexcept;                                ///< its end is on the connection
+  void dropped() noexcept;                               ///< nobody needs it, and no mode is to blame
   void gave_up(Time now) noexcept;
   /// The edge has cut it, or answered before its end.
   void broke(Time now) noexcept;

@@ -140,7 +140,7 @@ void Upload::abandon(const OpenPtr& open, error_code why) {
   retire(open);
   // The bridge does not know the session (any more), or nobody has looked at the request: no mode's fault.
   if (open->request->status() == 404 || why == Errc::unprocessed)
-    open->body.closed();
+    open->body.dropped();
   else if (why == Errc::no_route || why == Errc::timed_out)
     open->body.lost(Clock::now());
   else
@@ -152,7 +152,7 @@ void Upload::stop() {
   if (!open_) return;
   const auto open = std::exchange(open_, nullptr);
   open->alarm.cancel();
-  open->body.closed();
+  open->body.dropped();
   if (open->request) open->request->close(true);
 }
 

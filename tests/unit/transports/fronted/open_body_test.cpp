@@ -196,6 +196,8 @@ TEST_CASE("a mode whose connections die one after the other rests, longer each t
   w.open(Mode::stream_up).ending(kStart);
   w.body->closed();  // one that came to its end
   for (int i = 0; i < 2; ++i) die(kStart + 4s + i * 2s);
+  w.open(Mode::stream_up).ending(kStart);
+  w.body->dropped();  // says nothing
   CHECK(w.standing(Mode::stream_up) == Standing::open);
   die(kStart + 8s);
   CHECK(w.standing(Mode::stream_up, kStart + 5min) == Standing::shut);
