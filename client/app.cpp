@@ -180,7 +180,7 @@ void App::use(const config::ClientOptions& options) {
         [this](const asio::ip::address& address, std::uint16_t port) {
           return guard_.is_self(address, port);
         },
-        tunnel ? &pool_ : nullptr);
+        tunnel ? &pool_ : nullptr, tunnel ? &pool_ : nullptr);
   if (router) router->when_network_changes([this] { pool_.network_changed(); });
   auto session_options = std::make_shared<SessionOptions>();
   session_options->credentials = options.auth;
@@ -295,7 +295,7 @@ int App::run() {
     spdlog::warn("no bridge yet: blocked sites open only where a local way helps. Add one: surang add LINK");
   for (auto& listener : listeners_) {
     tasks_.spawn(listener->run(browsers_, [this](tcp::socket socket, TaskGroup::Task task) {
-      return serve_browser(make_tcp_stream(std::move(socket)), sessions_, task);
+      return serve_browser(std::move(socket), sessions_, task);
     }));
     spdlog::info("listening on {}", text(listener->local()));
   }

@@ -28,6 +28,11 @@ class RoutingSwitch : public Outbound {
     const auto router = router_;
     co_return co_await router->open(std::move(to), std::move(flight), std::move(begun));
   }
+  DatagramWay datagram_way(const Endpoint& to) override { return router_->datagram_way(to); }
+  asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override {
+    const auto router = router_;
+    co_return co_await router->open_datagrams(way);
+  }
   error_code refuses(const Endpoint& to) const override { return router_->refuses(to); }
   /// No open() may run or follow.
   asio::awaitable<void> stop() {

@@ -4,6 +4,8 @@
 
 #include <boost/asio/use_awaitable.hpp>
 
+#include "transports/tcp/tcp_stream.hpp"
+
 namespace surang::client {
 namespace session {
 namespace {
@@ -15,6 +17,7 @@ std::span<const std::uint8_t> bytes(const std::string& s) {
 asio::awaitable<void> serve_socks(Session& session) {
   auto& browser = session.browser;
   SocksCodec codec(session.options->credentials);
+  codec.take_udp();
   for (;;) {
     browser.input.erase(0, codec.feed(bytes(browser.input)));
     if (const auto output = codec.take_output(); !output.empty())
@@ -29,6 +32,8 @@ asio::awaitable<void> serve_socks(Session& session) {
     ++session.context.counters.refused;
     co_return co_await browser.finish();
   }
+  if (codec.command() == SocksCodec::Command::udp_associate)
+    co_return co_await serve_datagrams(session, codec);
   const auto why = refusal(session, codec.destination());
   if (why != Refusal::none) answer = SocksAnswer::not_allowed;
   std::shared_ptr<HeadStart> begun;
@@ -65,9 +70,13 @@ std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to) {
 
 }  // namespace session
 
-asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context, TaskGroup::Task task) {
+asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext& context,
+                                    TaskGroup::Task task) {
   const session::CountOpen open(context.counters);
-  session::Session s{Browser(std::move(stream)), context, context.options, ++context.counters.opened, task};
+  error_code ignored;
+  const auto at = socket.local_endpoint(ignored).address(), from = socket.remote_endpoint(ignored).address();
+  session::Session s{Browser(make_tcp_stream(std::move(socket))), context, context.options,
+                     ++context.counters.opened, task, at, from};
   const auto n = co_await s.browser.read_more(s.options->negotiation_limit);
   if (!n || *n == 0) co_return;
   const auto first = static_cast<unsigned char>(s.browser.input[0]);

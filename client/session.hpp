@@ -1,8 +1,10 @@
 // One browser connection, as one linear coroutine: find out what it speaks, answer it, open the way, carry
-// the bytes. session.cpp begins, session_tunnel.cpp carries SOCKS and CONNECT, session_http.cpp plain HTTP.
+// the bytes. session.cpp begins, session_tunnel.cpp carries SOCKS and CONNECT, session_datagrams.cpp UDP,
+// session_http.cpp plain HTTP.
 #pragma once
 
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -41,7 +43,8 @@ struct SessionContext {
 };
 
 /// Serves one connection to its end, as `task`, which it ends itself when the browser leaves early.
-asio::awaitable<void> serve_browser(StreamPtr stream, SessionContext& context, TaskGroup::Task task);
+asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext& context,
+                                    TaskGroup::Task task);
 
 // What the parts of a session share.
 namespace session {
@@ -52,6 +55,7 @@ struct Session {
   std::shared_ptr<const SessionOptions> options;
   std::uint64_t id;
   TaskGroup::Task task;
+  asio::ip::address at, from;  ///< of ours, to which the browser has connected, and of its own
 };
 
 enum class Refusal { none, self, rule };
@@ -70,6 +74,9 @@ asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_pt
 /// Carries raw bytes between the browser and `site` to the end, what was read ahead of both first.
 asio::awaitable<void> carry(Session& session, OpenedConnection site);
 asio::awaitable<void> serve_http(Session& session);
+/// Carries the browser's datagrams for as long as its connection lasts (RFC 1928 6, 7), from the address that
+/// the connection is from, as the request that `codec` holds asks for it.
+asio::awaitable<void> serve_datagrams(Session& session, const SocksCodec& codec);
 
 }  // namespace session
 }  // namespace surang::client

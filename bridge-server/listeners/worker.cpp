@@ -25,6 +25,7 @@
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 #include "transports/tls/tls_stream.hpp"
+#include "transports/udp/udp_flow.hpp"
 
 namespace surang::bridge {
 
@@ -43,6 +44,24 @@ TcpDialerOptions egress_options(Shared& shared) {
   };
   return options;
 }
+
+class UdpOpener final : public DatagramOpener {
+ public:
+  /// `resolver` must outlive its flows.
+  UdpOpener(asio::any_io_executor executor, Resolver& resolver, AdmitAddresses admit)
+      : executor_(std::move(executor)),
+        resolver_(std::shared_ptr<void>(), &resolver),
+        admit_(std::move(admit)) {}
+
+  asio::awaitable<Result<DatagramFlowPtr>> open() override {
+    co_return make_udp_flow(executor_, resolver_, admit_);
+  }
+
+ private:
+  const asio::any_io_executor executor_;
+  const std::shared_ptr<Resolver> resolver_;
+  const AdmitAddresses admit_;
+};
 
 // What one user asks about destinations: within that user's limit, and on that user's account.
 class UserControl final : public tunnel::Control {
@@ -69,6 +88,7 @@ struct Worker::Impl {
         tasks(io.get_executor()),
         cover_names(io.get_executor(), resolver),
         egress(resolver, egress_options(given)),
+        datagrams(io.get_executor(), resolver, egress_options(given).admit),
         reach(io.get_executor(), resolver, egress_options(given), tls::make_client_context()),
         cover(cover_names, {}) {
     make_https();
@@ -188,7 +208,7 @@ struct Worker::Impl {
     spdlog::debug("s{}: session opens", id);
     UserControl control(reach, account);
     const auto ended = co_await tunnel::serve(std::move(peer), account->key, egress, limits, shared.served,
-                                              account->used, shared.draining, &control);
+                                              account->used, shared.draining, &control, &datagrams);
     spdlog::debug("s{}: session ends: {}", id, ended ? "done" : ended.error().message());
   }
 
@@ -224,6 +244,7 @@ struct Worker::Impl {
   TaskGroup tasks;
   RememberingResolver cover_names;
   TcpDialer egress;
+  UdpOpener datagrams;
   ReachCheck reach;
   TcpDialer cover;
   tunnel::ServeLimits limits;

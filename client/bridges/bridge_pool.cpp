@@ -80,14 +80,17 @@ StreamPtr BridgePool::State::movable(Endpoint to, LanePtr lane, StreamPtr stream
   return std::make_unique<MovableStream>(shared_from_this(), std::move(to), std::move(carried), proven);
 }
 
+// Whether the preferred lane may be taken as it is.
+bool BridgePool::State::ready(const Self& s) {
+  s->last_use = Clock::now();
+  if (!std::exchange(s->keeping, true)) s->tasks.spawn(keep_warm(s));
+  s->leave_old_network();
+  return s->up();
+}
+
 StreamPtr BridgePool::dial_at_once(const Endpoint& to) {
   const auto& s = state_;
-  if (s->lanes.empty()) return nullptr;
-  s->last_use = Clock::now();
-  if (!std::exchange(s->keeping, true)) s->tasks.spawn(State::keep_warm(s));
-
-  s->leave_old_network();
-  if (!s->up()) return nullptr;
+  if (s->lanes.empty() || !State::ready(s)) return nullptr;
   const LanePtr lane = s->preferred;
   s->doubt(lane);
   auto stream = lane->carrier->dial_at_once(to);
@@ -114,6 +117,21 @@ asio::awaitable<Result<StreamPtr>> BridgePool::dial(Endpoint to) {
   if (!found) co_return found.error();
   if (!found->lane->carrier->shared()) co_return std::move(found->stream);  // connected to the site
   co_return s->movable(std::move(to), std::move(found->lane), std::move(found->stream), true);
+}
+
+asio::awaitable<Result<DatagramFlowPtr>> BridgePool::open() {
+  const auto s = state_;
+  if (s->lanes.empty()) co_return make_error_code(Errc::no_route);
+  if (!State::ready(s)) {
+    s->start_search();
+    const auto found = co_await State::found(s);
+    if (!found) co_return found.error();
+  }
+  const LanePtr lane = s->preferred;
+  s->doubt(lane);
+  auto flow = co_await lane->carrier->open();
+  if (flow) s->used(lane);
+  co_return flow;
 }
 
 asio::awaitable<Result<Carried>> BridgePool::State::another(Endpoint to) {

@@ -49,7 +49,7 @@ struct LaneStatus {
   tunnel::TunnelStatus tunnel;
 };
 
-class BridgePool : public Dialer, public tunnel::Control {
+class BridgePool : public Dialer, public DatagramOpener, public tunnel::Control {
  public:
   using Factory = std::function<Result<std::unique_ptr<TransportDialer>>(
       const TransportSpec&, const BridgeIdentity&, std::string& why)>;
@@ -65,6 +65,10 @@ class BridgePool : public Dialer, public tunnel::Control {
   /// Errc::no_route when no bridge works now.
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
   StreamPtr dial_at_once(const Endpoint& to) override;
+
+  /// A flow by the bridge that carries now, or is found. It ends with the bridge's session: the next one goes by
+  /// whatever carries then.
+  asio::awaitable<Result<DatagramFlowPtr>> open() override;
 
   /// By the session that is up, or that a running search finds; begins none. Within 5 s.
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override;

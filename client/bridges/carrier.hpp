@@ -10,7 +10,7 @@
 namespace surang::client {
 
 /// As TunnelDialer says of each.
-class Carrier : public Dialer, public tunnel::Control {
+class Carrier : public Dialer, public DatagramOpener, public tunnel::Control {
  public:
   /// Its connections share a session and may be given before that has answered.
   virtual bool shared() const noexcept = 0;

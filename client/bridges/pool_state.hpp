@@ -60,6 +60,7 @@ struct BridgePool::State : MovableStream::Pool, std::enable_shared_from_this<Bri
   TaskGroup tasks;
 
   bool up() const { return preferred && preferred->live(); }
+  static bool ready(const Self& s);
   std::vector<LanePtr> in_order() const;
   std::size_t place(const Lane& lane) const;  // in `lanes`; their number when it is none of them
   bool better(const Lane& a, const Lane& b) const { return place(a) < place(b); }

@@ -99,6 +99,7 @@ class SocksCarrier final : public Carrier {
                                              std::chrono::milliseconds limit) override {
     return check(limit);
   }
+  asio::awaitable<Result<DatagramFlowPtr>> open() override { co_return make_error_code(Errc::no_route); }
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint) override {
     co_return make_error_code(Errc::no_route);  // nobody there knows the question
   }

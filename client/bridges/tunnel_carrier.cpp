@@ -13,6 +13,7 @@ class TunnelCarrier final : public Carrier {
   bool resumes() const noexcept override { return transport_->resumes(); }
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override { return tunnel_.dial(std::move(to)); }
   StreamPtr dial_at_once(const Endpoint& to) override { return tunnel_.dial_at_once(to); }
+  asio::awaitable<Result<DatagramFlowPtr>> open() override { return tunnel_.open(); }
   asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
     return tunnel_.reach(std::move(to));
   }

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <cstring>
-
-#include "client/socks5.hpp"
+#include <vector>
 
 namespace surang::client {
 namespace {
@@ -192,12 +191,13 @@ void SocksCodec::choose_method() {
 
 void SocksCodec::finish(std::string_view host, std::uint16_t port) {
   const auto command = version_ == 4 ? v4_command_ : v5_command_;
-  if (command == kBind || command == kUdpAssociate)
-    return refuse(SocksAnswer::not_supported, "BIND and UDP ASSOCIATE are not supported");
-  if (command != kConnect) return refuse(SocksAnswer::not_supported, "unknown command");
+  const bool udp = version_ == 5 && command == kUdpAssociate;
+  if (command == kBind || (udp && !takes_udp_))
+    return refuse(SocksAnswer::not_supported, udp ? "UDP ASSOCIATE is not supported here" : "BIND is not supported");
+  if (command != kConnect && !udp) return refuse(SocksAnswer::not_supported, "unknown command");
   auto to = Endpoint::make(host, port);
   if (!to) return refuse(SocksAnswer::host_unreachable, "not a host name");
-  if (port == 0) return refuse(SocksAnswer::failed, "port 0");
+  if (port == 0 && !udp) return refuse(SocksAnswer::failed, "port 0");
   destination_ = std::move(*to);
   state_ = State::request;
 }
@@ -206,6 +206,12 @@ void SocksCodec::refuse(SocksAnswer answer, std::string_view why) {
   state_ = State::refused;
   why_ = why;
   if (version_ == 4 || version_ == 5) output_ += reply(answer);
+}
+
+std::string SocksCodec::associated_at(const Endpoint& relay) {
+  std::vector<std::uint8_t> bytes{5, 0, 0};
+  socks_address::append(bytes, relay);
+  return {bytes.begin(), bytes.end()};
 }
 
 std::string SocksCodec::reply(SocksAnswer answer) const {

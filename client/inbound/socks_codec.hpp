@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "client/socks5.hpp"
 #include "transports/core/endpoint.hpp"
 
 namespace surang::client {
@@ -40,7 +41,12 @@ class SocksCodec {
     refused,  ///< send output() and close
   };
 
+  enum class Command { connect, udp_associate };
+
   explicit SocksCodec(Credentials credentials);
+  /// Takes UDP ASSOCIATE, too (RFC 1928 4); destination() is what the client will send from then, of zeros
+  /// where it does not say.
+  void take_udp() noexcept { takes_udp_ = true; }
   /// User name and password are no secret, but a message of the client's: SOCKS5 alone, which is asked for
   /// them wherever it can give them.
   static SocksCodec for_any_password();
@@ -50,6 +56,9 @@ class SocksCodec {
   std::size_t feed(std::span<const std::uint8_t> input);
 
   State state() const noexcept { return state_; }
+  Command command() const noexcept {
+    return v5_command_ == socks5::kUdpAssociate ? Command::udp_associate : Command::connect;
+  }
   const Endpoint& destination() const noexcept { return destination_; }
   int version() const noexcept { return version_; }
   /// As the client of for_any_password() gave them, of any bytes.
@@ -62,6 +71,8 @@ class SocksCodec {
 
   /// The answer to the request in the client's version of the protocol.
   std::string reply(SocksAnswer answer) const;
+  /// Where datagrams for a granted association go.
+  static std::string associated_at(const Endpoint& relay);
 
  private:
   enum class Field {
@@ -88,7 +99,7 @@ class SocksCodec {
   void choose_method();
 
   Credentials credentials_;
-  bool any_password_ = false;
+  bool any_password_ = false, takes_udp_ = false;
   State state_ = State::reading;
   Field field_ = Field::version;
   std::size_t wanted_ = 1;

@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <charconv>
+#include <vector>
 
 #include "client/socks5.hpp"
 
@@ -146,15 +147,9 @@ void ProxyNegotiation::refuse(error_code why) {
 }
 
 void ProxyNegotiation::request_socks5() {
-  output_ += byte(5) + byte(1) + byte(0);
-  const auto& address = to_.address();
-  if (!address)
-    output_ += byte(kName) + byte(to_.host().size()) + to_.host();
-  else if (address->is_v4())
-    output_ += byte(kIpv4) + raw(address->to_v4());
-  else
-    output_ += byte(kIpv6) + raw(address->to_v6());
-  output_ += port_bytes(to_.port());
+  std::vector<std::uint8_t> request{5, kConnect, 0};
+  socks_address::append(request, to_);
+  output_.append(request.begin(), request.end());
   expect(Awaiting::reply, 4);
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/routing/first_flight.hpp"
+#include "transports/core/datagram_flow.hpp"
 #include "transports/core/endpoint.hpp"
 #include "transports/core/stream.hpp"
 
@@ -45,6 +46,14 @@ class Outbound {
   /// `begun` may be null.
   virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                          std::shared_ptr<HeadStart> begun) = 0;
+
+  enum class DatagramWay { refused, direct, tunnel };
+  /// The way of datagrams to `to`, as rules and verdicts have it; they are nobody's evidence. No I/O.
+  virtual DatagramWay datagram_way([[maybe_unused]] const Endpoint& to) { return DatagramWay::refused; }
+  /// A flow by that way, for all who are sent to by it. Errc::no_route: there is none.
+  virtual asio::awaitable<Result<DatagramFlowPtr>> open_datagrams([[maybe_unused]] DatagramWay way) {
+    co_return make_error_code(Errc::no_route);
+  }
 
   /// What a rule forbids outright, asked before the browser is answered: Errc::destination_denied. No I/O.
   virtual error_code refuses([[maybe_unused]] const Endpoint& to) const { return {}; }

@@ -5,10 +5,12 @@
 #include "client/detection/network_watch.hpp"
 #include "client/detection/site_scope.hpp"
 #include "client/dns/direct_names.hpp"
+#include "client/routing/ladder.hpp"
 #include "client/routing/router_core.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_info.hpp"
+#include "transports/udp/udp_flow.hpp"
 
 namespace surang::client {
 namespace {
@@ -55,15 +57,36 @@ struct ToldNetwork {
   NetworkChanges changes;
 };
 
+// Names for datagrams that go directly: the system's word, or that of encrypted DNS where it is in doubt.
+class BelievedNames final : public Resolver {
+ public:
+  explicit BelievedNames(std::shared_ptr<RouterCore> core) : core_(std::move(core)) {}
+
+  asio::awaitable<Result<std::vector<asio::ip::address>>> resolve(std::string host) override {
+    const auto core = core_;
+    auto& names = *core->parts.names;
+    auto answer = co_await names.system(host);
+    const bool doubted = answer.doubt != Signal::none || answer.addresses.empty();
+    if (doubted && names.has_encrypted()) co_return co_await names.encrypted(std::move(host));
+    if (answer.addresses.empty()) co_return answer.error;
+    co_return std::move(answer.addresses);
+  }
+
+ private:
+  const std::shared_ptr<RouterCore> core_;
+};
+
 bool is_local_endpoint(const Endpoint& to) {
   if (const auto& address = to.address()) return is_local_address(*address) || is_private_address(*address);
   return is_local_name(to.host());
 }
 
 RouterParts real_parts(const asio::any_io_executor& executor, const config::ClientOptions& options,
-                       Dialer* tunnel, Router::OwnPort own_port, tunnel::Control* control) {
+                       Dialer* tunnel, Router::OwnPort own_port, tunnel::Control* control,
+                       DatagramOpener* datagrams) {
   RouterParts parts;
   parts.control = control;
+  parts.datagrams = datagrams;
   parts.names = make_direct_names(executor, options, tunnel);
   parts.connector = std::make_unique<TcpConnector>(std::move(own_port));
   const auto network = std::make_shared<ToldNetwork>(executor);
@@ -80,9 +103,9 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
 }  // namespace
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-               VerdictStore& store, OwnPort own_port, tunnel::Control* control)
+               VerdictStore& store, OwnPort own_port, tunnel::Control* control, DatagramOpener* datagrams)
     : Router(executor, options, tunnel, store,
-             real_parts(executor, options, tunnel, std::move(own_port), control)) {}
+             real_parts(executor, options, tunnel, std::move(own_port), control, datagrams)) {}
 
 Router::Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
                VerdictStore& store, RouterParts parts)
@@ -108,6 +131,23 @@ error_code Router::refuses(const Endpoint& to) const {
   const auto* rule = core_->rules.match(to);
   if (rule && rule->action == config::RuleAction::never) return make_error_code(Errc::destination_denied);
   return {};
+}
+
+Outbound::DatagramWay Router::datagram_way(const Endpoint& to) {
+  core_->follow_network();
+  const auto plan = plan_ways(core_->facts(to, to.host(), nullptr));
+  if (plan.empty()) return DatagramWay::refused;
+  // What is cut or asked elsewhere to get a connection through is of no help to datagrams.
+  const bool direct = plan.front().way == Way::direct || !core_->parts.datagrams;
+  const bool must_not = plan.front().way == Way::tunnel && !core_->parts.datagrams;
+  return must_not ? DatagramWay::refused : direct ? DatagramWay::direct : DatagramWay::tunnel;
+}
+
+asio::awaitable<Result<DatagramFlowPtr>> Router::open_datagrams(DatagramWay way) {
+  if (way == DatagramWay::direct)
+    co_return make_udp_flow(core_->executor, std::make_shared<BelievedNames>(core_));
+  if (way == DatagramWay::tunnel && core_->parts.datagrams) co_return co_await core_->parts.datagrams->open();
+  co_return make_error_code(Errc::no_route);
 }
 
 std::string Router::network() {

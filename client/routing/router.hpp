@@ -13,6 +13,7 @@
 #include "client/detection/verdict_store.hpp"
 #include "client/routing/outbound.hpp"
 #include "config/client_options.hpp"
+#include "transports/core/datagram_flow.hpp"
 #include "transports/tunnel/control.hpp"
 
 namespace surang::client {
@@ -29,6 +30,7 @@ struct RouterParts {
   std::function<bool(const Stream&)> heard;
   tunnel::Control* control =
       nullptr;  ///< what the bridge sees of sites; null without one. Outlives the Router
+  DatagramOpener* datagrams = nullptr;  ///< by a bridge; null without one. Outlives the Router
 };
 
 struct RouterCore;
@@ -38,10 +40,11 @@ class Router : public Outbound {
   /// Whether an address and port are this program's own, which is never dialled whatever name led there.
   using OwnPort = std::function<bool(const asio::ip::address&, std::uint16_t)>;
 
-  /// `tunnel`, `control` (both null without a bridge) and `store` must outlive it. After stop() nothing of it
-  /// runs any more.
+  /// `tunnel`, `control`, `datagrams` (null without a bridge) and `store` must outlive it. After stop() nothing
+  /// of it runs any more.
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
-         VerdictStore& store, OwnPort own_port = {}, tunnel::Control* control = nullptr);
+         VerdictStore& store, OwnPort own_port = {}, tunnel::Control* control = nullptr,
+         DatagramOpener* datagrams = nullptr);
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
          VerdictStore& store, RouterParts parts);
   ~Router() override;
@@ -50,6 +53,8 @@ class Router : public Outbound {
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun) override;
   error_code refuses(const Endpoint& to) const override;
+  DatagramWay datagram_way(const Endpoint& to) override;
+  asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override;
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
   /// "expires", "signal", "scope", "service", "sensitive", "evidence": [...], "text"}; `text` is for a

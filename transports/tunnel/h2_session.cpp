@@ -100,8 +100,10 @@ void H2Session::open_nghttp2() {
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, options_.max_header_bytes},
       options_.server ? nghttp2_settings_entry{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options_.max_streams}
                       : nghttp2_settings_entry{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
   };
-  nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  const auto count = std::size(settings) - (options_.extended_connect ? 0 : 1);
+  nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, settings, count);
   nghttp2_session_set_local_window_size(h2_, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<std::int32_t>(options_.session_window));
 }
@@ -290,6 +292,19 @@ std::unique_ptr<H2Stream> H2Session::request(std::span<const nghttp2_nv> fields,
 std::unique_ptr<H2Stream> H2Session::connect(const std::string& authority) {
   const nghttp2_nv fields[] = {field(":method", "CONNECT"), secret_field(":authority", authority)};
   return request(fields, true);
+}
+
+std::unique_ptr<H2Stream> H2Session::connect_as(std::string_view protocol, std::string_view authority,
+                                                std::string_view path, std::span<const H2Field> fields) {
+  std::vector<nghttp2_nv> all{field(":method", "CONNECT"), field(":protocol", protocol),
+                              field(":scheme", "https"), field(":authority", authority),
+                              field(":path", path)};
+  for (const auto& [name, value] : fields) all.push_back(field(name, value));
+  return request(all, true);
+}
+
+bool H2Session::takes_extended_connect() const noexcept {
+  return nghttp2_session_get_remote_settings(h2_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 std::unique_ptr<H2Stream> H2Session::get(const std::string& authority, std::string_view path) {

@@ -60,6 +60,7 @@ struct H2Options {
   std::chrono::steady_clock::duration linger = std::chrono::seconds(60);  ///< of closed, half-open streams
   std::string proof;         ///< client: proxy-authorization of the first request
   bool hold_output = false;  ///< server: nothing leaves before release()
+  bool extended_connect = false;  ///< server: CONNECT may name a protocol (RFC 8441)
   /// Payload bytes are added to these as they pass; null where unused.
   std::array<std::atomic<std::uint64_t>*, 2> received{}, sent{};
   std::atomic<std::uint64_t>* streams_refused = nullptr;
@@ -91,6 +92,11 @@ class H2Session {
 
   /// Client: opens a CONNECT to `authority`.
   std::unique_ptr<H2Stream> connect(const std::string& authority);
+  /// Client: opens a CONNECT of a protocol (RFC 8441), where takes_extended_connect().
+  std::unique_ptr<H2Stream> connect_as(std::string_view protocol, std::string_view authority,
+                                       std::string_view path, std::span<const H2Field> fields);
+  /// Client: the peer has said that it does; nothing is known before it was heard.
+  bool takes_extended_connect() const noexcept;
   /// Client: a GET of `path`, of which only the answer's body is read.
   std::unique_ptr<H2Stream> get(const std::string& authority, std::string_view path);
   /// Client: any request. Its body is what is written, the answer's what is read.

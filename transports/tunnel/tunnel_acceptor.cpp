@@ -3,7 +3,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
+#include "transports/core/datagram_relay.hpp"
 #include "transports/core/relay.hpp"
+#include "transports/tunnel/capsule_flow.hpp"
+#include "transports/tunnel/connect_udp.hpp"
 #include "transports/tunnel/h2_session.hpp"
 #include "transports/tunnel/proof.hpp"
 #include "transports/tunnel/proxy_status.hpp"
@@ -12,10 +15,11 @@ namespace surang::tunnel {
 namespace {
 
 H2Options options_of(const ServeLimits& limits, ServeCounters& counters,
-                     std::atomic<std::uint64_t>& user_bytes) {
+                     std::atomic<std::uint64_t>& user_bytes, bool takes_datagrams) {
   H2Options options;
   options.server = true;
   options.hold_output = true;
+  options.extended_connect = takes_datagrams;
   options.max_streams = limits.max_streams;
   options.max_header_bytes = limits.max_header_bytes;
   options.floods = {.resets = limits.max_resets_per_minute,
@@ -39,7 +43,7 @@ class Server final : public H2Observer {
  public:
   Server(Authenticated peer, const UserKey& user, Dialer& egress, const ServeLimits& limits,
          ServeCounters& counters, std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,
-         Control* control)
+         Control* control, DatagramOpener* datagrams)
       : user_(user),
         binding_(peer.binding),
         egress_(egress),
@@ -47,8 +51,9 @@ class Server final : public H2Observer {
         counters_(counters),
         drain_(drain),
         control_(control),
+        datagrams_(datagrams),
         tasks_(peer.stream->executor()),
-        session_(std::move(peer.stream), options_of(limits, counters, user_bytes), this) {}
+        session_(std::move(peer.stream), options_of(limits, counters, user_bytes, datagrams), this) {}
 
   asio::awaitable<error_code> run() { return tasks_.end_with(session_.run()); }
 
@@ -70,6 +75,7 @@ class Server final : public H2Observer {
     }
     const bool question = control_ && request.method == "GET" && request.path == kReachPath;
     if (!question && request.method != "CONNECT") return stream->refuse(405, {});
+    if (request.protocol == kConnectUdp && datagrams_) return begin_flow(request.path, std::move(stream));
     if (!request.protocol.empty()) return stream->refuse(501, {});
     auto to = Endpoint::parse(request.authority);
     if (!to || to->port() == 0) return stream->refuse(400, "surang; error=http_request_error");
@@ -114,6 +120,34 @@ class Server final : public H2Observer {
     if (said) (void)co_await stream->shutdown_write();
   }
 
+  void begin_flow(std::string_view path, std::unique_ptr<H2Stream> stream) {
+    if (path != kAnyPeerPath) return stream->refuse(400, "surang; error=http_request_error");
+    if (flows_ >= limits_.max_flows) {
+      ++counters_.refused_flows;
+      return stream->refuse(429, "surang; error=http_request_denied");
+    }
+    ++flows_;
+    ++counters_.flows;
+    tasks_.spawn(carry_datagrams(std::move(stream)));
+  }
+
+  asio::awaitable<void> carry_datagrams(std::unique_ptr<H2Stream> stream) {
+    struct Done {
+      std::size_t& flows;
+      ~Done() { --flows; }
+    } const done{flows_};
+    auto opened = co_await datagrams_->open();
+    if (!opened) {
+      const auto refusal = refusal_of(opened.error());
+      stream->refuse(refusal.status, refusal.proxy_status);
+      co_return;
+    }
+    const auto far = std::move(*opened);
+    stream->respond(200, kCapsuleFields, true);
+    const auto near = make_capsule_flow(std::move(stream));
+    co_await relay_datagrams(*near, *far, limits_.flow_idle_limit);
+  }
+
   asio::awaitable<void> carry(Endpoint to, std::unique_ptr<H2Stream> stream, TaskGroup::Task task) {
     stream->when_broken([task] { task.cancel(); });  // the client gave up
     auto dialled = co_await egress_.dial(std::move(to));
@@ -138,8 +172,10 @@ class Server final : public H2Observer {
   ServeCounters& counters_;
   const std::atomic<bool>& drain_;
   Control* const control_;
+  DatagramOpener* const datagrams_;
   bool proven_ = false;
   bool asked_ = false;  // a question is being answered
+  std::size_t flows_ = 0;
   TaskGroup tasks_;
   H2Session session_;
 };
@@ -149,9 +185,9 @@ class Server final : public H2Observer {
 asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
                                     const ServeLimits& limits, ServeCounters& counters,
                                     std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,
-                                    Control* control) {
+                                    Control* control, DatagramOpener* datagrams) {
   ++counters.sessions;
-  Server server(std::move(peer), user, egress, limits, counters, user_bytes, drain, control);
+  Server server(std::move(peer), user, egress, limits, counters, user_bytes, drain, control, datagrams);
   const error_code ended = co_await server.run();
   if (ended) co_return ended;
   co_return Result<void>{};

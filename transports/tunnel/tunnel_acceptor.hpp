@@ -1,11 +1,12 @@
-// The bridge's end of a tunnel: serves CONNECT requests of one authenticated transport connection, and what
-// the client asks about destinations (PROTOCOL.md, tunnel, control).
+// The bridge's end of a tunnel: serves CONNECT requests of one authenticated transport connection, flows of
+// datagrams, and what the client asks about destinations (PROTOCOL.md, tunnel, UDP, control).
 #pragma once
 
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 
+#include "transports/core/datagram_flow.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
 #include "transports/tunnel/control.hpp"
@@ -20,12 +21,15 @@ struct ServeLimits {
   std::uint32_t max_pings_per_minute = 300;
   std::chrono::seconds idle_session_limit{600};
   std::chrono::seconds stream_idle_limit{7440};  ///< as any relay
+  std::uint32_t max_flows = 256;                 ///< of datagrams, per session
+  std::chrono::seconds flow_idle_limit{300};     ///< without one (RFC 4787 REQ-5)
 };
 
 /// Shared by all sessions of a bridge (or of a user); thread safe.
 struct ServeCounters {
   std::atomic<std::uint64_t> sessions{0}, streams{0}, bytes_up{0}, bytes_down{0};
   std::atomic<std::uint64_t> refused_proof{0}, refused_streams{0}, refused_headers{0}, refused_destination{0};
+  std::atomic<std::uint64_t> flows{0}, refused_flows{0};  ///< of datagrams
   std::atomic<std::uint64_t> questions{0}, refused_questions{0};  ///< control: answered; too many, or denied
   std::array<std::atomic<std::uint64_t>, FloodGuard::kKinds> floods{};  ///< sessions cut, by FloodGuard::Kind
 };
@@ -33,10 +37,11 @@ struct ServeCounters {
 /// Serves until the session ends, fails, or the calling coroutine is cancelled (which closes everything of
 /// it). `egress` opens the destinations; its errors become Proxy-Status (RFC 9209). The user's bytes are
 /// added to `user_bytes` (both directions) as they pass. `drain` true: GOAWAY, no new streams, ends with the
-/// last one. `control` answers what is asked about destinations, one question at a time; null: none is.
+/// last one. `control` answers what is asked about destinations, one question at a time, and `datagrams` opens
+/// flows; null: none is.
 asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
                                     const ServeLimits& limits, ServeCounters& counters,
                                     std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,
-                                    Control* control = nullptr);
+                                    Control* control = nullptr, DatagramOpener* datagrams = nullptr);
 
 }  // namespace surang::tunnel

@@ -6,6 +6,8 @@
 
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/tunnel/capsule_flow.hpp"
+#include "transports/tunnel/connect_udp.hpp"
 #include "transports/tunnel/h2_session.hpp"
 #include "transports/tunnel/proof.hpp"
 
@@ -193,6 +195,21 @@ asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
   const auto session = co_await impl_->session();
   if (!session) co_return session.error();
   co_return (*session)->connect(to.to_string());
+}
+
+asio::awaitable<Result<DatagramFlowPtr>> TunnelDialer::open() {
+  const auto s = impl_->state;
+  auto session = co_await impl_->session();
+  if (!session) co_return session.error();
+  if (!(*session)->heard()) {  // what it takes stands in its settings
+    (*session)->introduce();
+    const auto pong = co_await with_timeout(s->options.connect_limit, (*session)->ping());
+    if (!pong) co_return pong.error();
+    if (!s->ready()) co_return make_error_code(Errc::no_route);
+    session = s->ready();
+  }
+  if (!(*session)->takes_extended_connect()) co_return make_error_code(Errc::no_route);
+  co_return make_capsule_flow((*session)->connect_as(kConnectUdp, "bridge", kAnyPeerPath, kCapsuleFields));
 }
 
 asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chrono::milliseconds limit) {

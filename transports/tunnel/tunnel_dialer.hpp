@@ -1,5 +1,5 @@
-// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport, and
-// what the bridge says of destinations when asked (PROTOCOL.md, tunnel, control).
+// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport, flows
+// of datagrams, and what the bridge says of destinations when asked (PROTOCOL.md, tunnel, UDP, control).
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "transports/core/datagram_flow.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
 #include "transports/tcp/tcp_info.hpp"
@@ -34,7 +35,7 @@ struct TunnelStatus {
   error_code last_error;
 };
 
-class TunnelDialer : public Dialer, public Control {
+class TunnelDialer : public Dialer, public DatagramOpener, public Control {
  public:
   /// `transport` must outlive it. Sessions run in a TaskGroup of its own on `executor`.
   TunnelDialer(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
@@ -47,6 +48,10 @@ class TunnelDialer : public Dialer, public Control {
   /// or timed_out.
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
   StreamPtr dial_at_once(const Endpoint& to) override;
+
+  /// A flow of datagrams by the session, made when there is none. Errc::no_route from a bridge that carries
+  /// none; its refusal shows on the flow. The flow ends with its session.
+  asio::awaitable<Result<DatagramFlowPtr>> open() override;
 
   /// Makes or checks the session: a PING answered within `limit`, or the reason why not.
   asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit);

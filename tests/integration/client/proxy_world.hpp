@@ -297,8 +297,7 @@ class Proxy {
     asio::co_spawn(io_,
                    listener_.run(sessions_,
                                  [this](tcp::socket socket, TaskGroup::Task task) {
-                                   return client::serve_browser(make_tcp_stream(std::move(socket)), context_,
-                                                                task);
+                                   return client::serve_browser(std::move(socket), context_, task);
                                  }),
                    asio::detached);
     thread_ = std::thread([this] { io_.run(); });

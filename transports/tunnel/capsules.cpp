@@ -1,0 +1,109 @@
+#include "transports/tunnel/capsules.hpp"
+
+#include <algorithm>
+
+#include "transports/core/socks_address.hpp"
+
+namespace surang::tunnel {
+namespace {
+
+// The two first bits of a number say how many bytes it has.
+std::size_t varint_size(std::uint8_t first) {
+  return std::size_t{1} << (first >> 6);
+}
+
+std::uint64_t varint_value(std::span<const std::uint8_t> bytes) {
+  std::uint64_t value = bytes[0] & 0x3f;
+  for (const auto byte : bytes.subspan(1)) value = value << 8 | byte;
+  return value;
+}
+
+// The number at the front of `bytes`, which shrink by it.
+std::optional<std::uint64_t> parse_varint(std::span<const std::uint8_t>& bytes) {
+  if (bytes.empty() || bytes.size() < varint_size(bytes[0])) return std::nullopt;
+  const auto size = varint_size(bytes[0]);
+  const auto value = varint_value(bytes.first(size));
+  bytes = bytes.subspan(size);
+  return value;
+}
+
+}  // namespace
+
+void append_varint(std::vector<std::uint8_t>& to, std::uint64_t value) {
+  const unsigned kind = value < 1 << 6 ? 0 : value < 1 << 14 ? 1 : value < 1 << 30 ? 2 : 3;
+  const unsigned size = 1u << kind;
+  value |= std::uint64_t{kind} << (8 * size - 2);
+  for (unsigned i = size; i-- > 0;) to.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+
+void append_datagram(std::vector<std::uint8_t>& to, const Endpoint& peer,
+                     std::span<const std::uint8_t> payload) {
+  std::vector<std::uint8_t> head;
+  head.reserve(1 + socks_address::kMostBytes);
+  append_varint(head, kAddressedContext);
+  socks_address::append(head, peer);
+  append_varint(to, kDatagramCapsule);
+  append_varint(to, head.size() + payload.size());
+  to.insert(to.end(), head.begin(), head.end());
+  to.insert(to.end(), payload.begin(), payload.end());
+}
+
+std::optional<AddressedDatagram> parse_datagram(std::span<const std::uint8_t> value) {
+  if (parse_varint(value) != kAddressedContext) return std::nullopt;
+  auto address = socks_address::parse(value);
+  if (!address || address->endpoint.port() == 0) return std::nullopt;
+  const auto payload = value.subspan(address->size);
+  if (payload.size() > kMostPayload) return std::nullopt;
+  return AddressedDatagram{std::move(address->endpoint), payload};
+}
+
+std::optional<std::uint64_t> CapsuleReader::take_varint(std::span<const std::uint8_t>& input) {
+  while (!input.empty()) {
+    bytes_.push_back(input[0]);
+    input = input.subspan(1);
+    if (bytes_.size() < varint_size(bytes_[0])) continue;
+    const auto value = varint_value(bytes_);
+    bytes_.clear();
+    return value;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::span<const std::uint8_t>> CapsuleReader::next(std::span<const std::uint8_t>& input) {
+  if (field_ == Field::given) {
+    bytes_.clear();
+    field_ = Field::type;
+  }
+  for (;;) {
+    if (field_ == Field::type || field_ == Field::length) {
+      const auto number = take_varint(input);
+      if (!number) return std::nullopt;
+      if (field_ == Field::type) {
+        type_ = *number;
+        field_ = Field::length;
+        continue;
+      }
+      left_ = *number;
+      field_ = type_ == kDatagramCapsule && left_ <= kMostCapsule ? Field::value : Field::skipped;
+    }
+    const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, input.size()));
+    const auto piece = input.first(n);
+    input = input.subspan(n);
+    left_ -= n;
+    if (field_ == Field::skipped) {
+      if (left_ > 0) return std::nullopt;
+      field_ = Field::type;
+      continue;
+    }
+    if (left_ == 0 && bytes_.empty()) {  // mostly: it came in one piece
+      field_ = Field::type;
+      return piece;
+    }
+    bytes_.insert(bytes_.end(), piece.begin(), piece.end());
+    if (left_ > 0) return std::nullopt;
+    field_ = Field::given;
+    return bytes_;
+  }
+}
+
+}  // namespace surang::tunnel
