@@ -32,7 +32,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Credentials credentials =
       (data[0] & 1) ? Credentials(std::pair<std::string, std::string>("u", "p")) : Credentials();
   const std::span input(data + 1, size - 1);
-  const SocksCodec fresh = (data[0] & 2) ? SocksCodec::for_any_password() : SocksCodec(credentials);
+  SocksCodec fresh = (data[0] & 2) ? SocksCodec::for_any_password() : SocksCodec(credentials);
+  if (data[0] & 4) fresh.take_udp();
   const auto whole = run(input, SIZE_MAX, fresh);
   if (run(input, 1, fresh) != whole) std::abort();
   return 0;

@@ -161,7 +161,7 @@ asio::awaitable<void> Rig::serve(StreamPtr stream, std::array<std::uint8_t, 32> 
   UserKey known = user;
   if (wrong_proof) known.secret[0] ^= 1;
   const auto result = co_await tunnel::serve(std::move(theirs), known, egress, options_.server, counters,
-                                             user_bytes, drain, control);
+                                             user_bytes, drain, control, datagrams);
   ended.push_back(result ? error_code() : result.error());
 }
 

@@ -74,6 +74,7 @@ class Rig : public TransportDialer {
 
   ScriptedEgress egress;
   tunnel::Control* control = nullptr;  ///< answers questions; null: a bridge of before there were any
+  DatagramOpener* datagrams = nullptr;  ///< the same of flows
   tunnel::ServeCounters counters;
   std::atomic<std::uint64_t> user_bytes{0};
   std::atomic<bool> drain{false};

@@ -32,6 +32,7 @@
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_stream.hpp"
+#include "transports/udp/udp_flow.hpp"
 
 namespace surang::test {
 
@@ -247,7 +248,8 @@ class Origin {
   std::string last_head_;
 };
 
-/// Dials everything directly; "hang.test" never opens, "never.test" is forbidden.
+/// Everything goes directly, datagrams, too; "hang.test" never opens, "never.test" is forbidden. "gone.test" has
+/// its datagrams by a tunnel that does not exist.
 class DirectOutbound : public client::Outbound {
  public:
   asio::awaitable<Result<client::OpenedConnection>> open(Endpoint to, client::FirstFlight flight,
@@ -275,13 +277,22 @@ class DirectOutbound : public client::Outbound {
     return to.host() == "never.test" ? make_error_code(Errc::destination_denied) : error_code{};
   }
 
+  DatagramWay datagram_way(const Endpoint& to) override {
+    if (refuses(to)) return DatagramWay::refused;
+    return to.host() == "gone.test" ? DatagramWay::tunnel : DatagramWay::direct;
+  }
+  asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override {
+    if (way != DatagramWay::direct) co_return make_error_code(Errc::no_route);
+    co_return make_udp_flow(co_await asio::this_coro::executor, resolver_);
+  }
+
   std::atomic<int> opens{0};
   std::atomic<bool> cancelled{false};
   std::atomic<client::FirstFlight::Kind> last_kind{};
 
  private:
-  SystemResolver resolver_;
-  TcpDialer dialer_{resolver_, {}};
+  const std::shared_ptr<Resolver> resolver_ = std::make_shared<SystemResolver>();
+  TcpDialer dialer_{*resolver_, {}};
 };
 
 class Proxy {

@@ -1,0 +1,80 @@
+// Which way datagrams go.
+#include <doctest.h>
+
+#include "client/routing/router.hpp"
+#include "tests/support/run.hpp"
+#include "tests/unit/client/routing/scripted_world.hpp"
+
+using namespace surang;
+using namespace surang::client;
+using namespace surang::client::test;
+using DatagramWay = Outbound::DatagramWay;
+
+namespace {
+
+class NoDatagrams final : public DatagramOpener {
+ public:
+  asio::awaitable<Result<DatagramFlowPtr>> open() override {
+    ++asked;
+    co_return make_error_code(Errc::limit);
+  }
+  int asked = 0;
+};
+
+DatagramWay way_of(Router& router, const char* to) {
+  return router.datagram_way(*Endpoint::parse(to));
+}
+
+}  // namespace
+
+TEST_CASE("datagrams go where rules and verdicts have it") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io.get_executor());
+    world.direct["blocked.example"] = Shows::reset;
+    VerdictStore store({});
+    auto options = quick_options();
+    options.rules = {{config::RuleAction::never, "ads.example"},
+                     {config::RuleAction::always_tunnel, "work.example"},
+                     {config::RuleAction::always_tunnel, "192.0.2.0/24"},
+                     {config::RuleAction::always_direct, "home.example"}};
+    NoDatagrams by_bridge;
+    auto parts = world.parts();
+    parts.datagrams = &by_bridge;
+    Router router(io.get_executor(), options, &world.tunnel_dialer(), store, std::move(parts));
+    CHECK(way_of(router, "ads.example:443") == DatagramWay::refused);
+    CHECK(way_of(router, "work.example:443") == DatagramWay::tunnel);
+    CHECK(way_of(router, "192.0.2.9:53") == DatagramWay::tunnel);
+    CHECK(way_of(router, "home.example:443") == DatagramWay::direct);
+    CHECK(way_of(router, "open.example:443") == DatagramWay::direct);
+    CHECK(way_of(router, "blocked.example:443") == DatagramWay::direct);
+    auto opened =
+        co_await router.open(Endpoint("blocked.example", 80), http_flight("GET", "blocked.example"), nullptr);
+    CHECK(opened.has_value());
+    const bool convicted =
+        co_await until([&] { return way_of(router, "blocked.example:443") == DatagramWay::tunnel; });
+    CHECK(convicted);
+    const auto by_tunnel = co_await router.open_datagrams(DatagramWay::tunnel);
+    REQUIRE(by_tunnel.has_error());
+    CHECK(by_tunnel.error() == Errc::limit);
+    CHECK(by_bridge.asked == 1);
+    const auto direct = co_await router.open_datagrams(DatagramWay::direct);
+    CHECK(direct.has_value());
+    opened = make_error_code(Errc::closed);
+    co_await router.stop();
+    co_await world.close();
+  });
+}
+
+TEST_CASE("without a bridge datagrams go directly, but where a rule wants one") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io.get_executor());
+    VerdictStore store({});
+    auto options = quick_options();
+    options.rules = {{config::RuleAction::always_tunnel, "work.example"}};
+    Router router(io.get_executor(), options, nullptr, store, world.parts());
+    CHECK(way_of(router, "open.example:443") == DatagramWay::direct);
+    CHECK(way_of(router, "work.example:443") == DatagramWay::refused);
+    co_await router.stop();
+    co_await world.close();
+  });
+}

@@ -1,0 +1,199 @@
+// Flows of datagrams through a whole tunnel in memory.
+#include <deque>
+
+#include "tests/unit/transports/tunnel/tunnel_calls.hpp"
+#include "transports/core/wakeup.hpp"
+#include "transports/tunnel/capsules.hpp"
+
+using namespace surang;
+using namespace surang::tunnel_calls;
+
+namespace {
+
+// Flows at the bridge: what is sent comes back from 192.0.2.7, on the same port; `end` there ends the flow.
+class Echoes final : public DatagramOpener {
+ public:
+  explicit Echoes(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  asio::awaitable<Result<DatagramFlowPtr>> open() override {
+    if (refuses) co_return make_error_code(Errc::limit);
+    ++opened;
+    co_return std::make_unique<Echo>(*this);
+  }
+  bool refuses = false;
+  int opened = 0, ended = 0;
+  std::string last_peer;
+
+ private:
+  struct Echo final : DatagramFlow {
+    explicit Echo(Echoes& e) : all(e) {}
+    ~Echo() override { ++all.ended; }
+    asio::any_io_executor executor() override { return all.executor_; }
+    void send(const Endpoint& to, std::span<const std::uint8_t> payload) override {
+      all.last_peer = to.to_string();
+      waiting.emplace_back(to.port(), std::string(payload.begin(), payload.end()));
+      changed.notify();
+    }
+    Result<Received> try_receive(std::span<std::uint8_t> into) override {
+      if (waiting.empty()) return make_error_code(Errc::would_block);
+      const auto [port, text] = std::move(waiting.front());
+      waiting.pop_front();
+      if (text == "end") return make_error_code(Errc::closed);
+      std::ranges::copy(text, into.begin());
+      return Received{*Endpoint::make("192.0.2.7", port), text.size()};
+    }
+    asio::awaitable<void> wait_readable() override {
+      while (waiting.empty()) co_await changed.wait(all.executor_);
+    }
+    void close() noexcept override {}
+    Echoes& all;
+    std::deque<std::pair<std::uint16_t, std::string>> waiting;
+    Wakeup changed;
+  };
+  asio::any_io_executor executor_;
+};
+
+void send(DatagramFlow& flow, const char* to, std::string_view text) {
+  flow.send(*Endpoint::parse(to), {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+// "peer text" of the next one, or the flow's error.
+asio::awaitable<std::string> hear(DatagramFlow& flow) {
+  std::vector<std::uint8_t> room(kMostPayload + 1);
+  for (;;) {
+    const auto n = flow.try_receive(room);
+    if (n) co_return n->from.to_string() + ' ' + std::string(room.begin(), room.begin() + n->size);
+    if (n.error() != Errc::would_block) co_return "!" + n.error().message();
+    co_await flow.wait_readable();
+  }
+}
+
+struct World {
+  explicit World(asio::io_context& io, RigOptions options = {})
+      : echoes(io.get_executor()), rig(io.get_executor(), std::move(options)) {
+    rig.datagrams = &echoes;
+  }
+  asio::awaitable<DatagramFlowPtr> open() {
+    auto flow = co_await rig.dialer.open();
+    REQUIRE(flow.has_value());
+    co_return std::move(*flow);
+  }
+  Echoes echoes;
+  Rig rig;
+};
+
+}  // namespace
+
+TEST_CASE("datagrams go to any peers and come back whole, in order, by one flow") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io);
+    auto flow = co_await world.open();
+    send(*flow, "a.test:53", "one");
+    send(*flow, "[2001:db8::1]:443", std::string(3000, 'x'));
+    send(*flow, "198.51.100.1:1", "");
+    CHECK(co_await hear(*flow) == "192.0.2.7:53 one");
+    CHECK(co_await hear(*flow) == "192.0.2.7:443 " + std::string(3000, 'x'));
+    CHECK(co_await hear(*flow) == "192.0.2.7:1 ");
+    CHECK(world.echoes.last_peer == "198.51.100.1:1");
+    CHECK(world.echoes.opened == 1);
+    CHECK(world.rig.counters.flows == 1);
+    CHECK(world.rig.user_bytes > 6000);
+    flow.reset();
+    co_await test::sleep_for(50ms);
+    CHECK(world.echoes.ended == 1);
+    co_await world.rig.close();
+  });
+}
+
+TEST_CASE("the longest datagram goes through, however the transport cuts") {
+  for (const std::size_t chunk : {std::size_t{1000}, SIZE_MAX})
+    test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {
+      World world(io, {.chunk = chunk});
+      auto flow = co_await world.open();
+      send(*flow, "192.0.2.1:9", std::string(kMostPayload + 1, 'y'));  // lost
+      const std::string longest(kMostPayload, 'x');
+      send(*flow, "192.0.2.1:9", longest);
+      const auto heard = co_await hear(*flow);
+      CHECK(heard == "192.0.2.7:9 " + longest);
+      co_await world.rig.close();
+    });
+}
+
+TEST_CASE("a flow ends with the one at the bridge, when it is quiet for long, and with its session") {
+  RigOptions options;
+  options.server.flow_idle_limit = std::chrono::seconds(1);
+  test::run([&](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io, options);
+    auto flow = co_await world.open();
+    send(*flow, "a.test:1", "end");
+    CHECK((co_await hear(*flow)).starts_with('!'));
+    auto quiet = co_await world.open();
+    send(*quiet, "a.test:1", "hello");
+    CHECK(co_await hear(*quiet) == "192.0.2.7:1 hello");
+    const auto before = std::chrono::steady_clock::now();
+    CHECK((co_await hear(*quiet)).starts_with('!'));
+    CHECK(std::chrono::steady_clock::now() - before > 500ms);
+    auto cut = co_await world.open();
+    send(*cut, "a.test:1", "hello");
+    CHECK(co_await hear(*cut) == "192.0.2.7:1 hello");
+    world.rig.kill_bridge();
+    CHECK((co_await hear(*cut)).starts_with('!'));
+    auto next = co_await world.open();
+    send(*next, "a.test:1", "again");
+    CHECK(co_await hear(*next) == "192.0.2.7:1 again");
+    CHECK(world.echoes.ended == 3);
+    co_await world.rig.close();
+  });
+}
+
+TEST_CASE("a bridge refuses what is too much, and one that carries none is not asked") {
+  RigOptions options;
+  options.server.max_flows = 2;
+  test::run([&](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io, options);
+    auto first = co_await world.open();
+    auto second = co_await world.open();
+    auto third = co_await world.open();
+    CHECK((co_await hear(*third)).starts_with('!'));
+    CHECK(world.rig.counters.refused_flows == 1);
+    first.reset();
+    co_await test::sleep_for(50ms);
+    auto fourth = co_await world.open();
+    send(*fourth, "a.test:1", "hello");
+    CHECK(co_await hear(*fourth) == "192.0.2.7:1 hello");
+    second.reset();
+    co_await test::sleep_for(50ms);
+    world.echoes.refuses = true;
+    auto refused = co_await world.open();
+    CHECK((co_await hear(*refused)).starts_with('!'));
+    co_await world.rig.close();
+  });
+  test::run([&](asio::io_context& io) -> asio::awaitable<void> {
+    Rig rig(io.get_executor());
+    const auto flow = co_await rig.dialer.open();
+    REQUIRE(flow.has_error());
+    CHECK(flow.error() == Errc::no_route);
+    CHECK(rig.counters.flows == 0);
+    co_await rig.close();
+  });
+}
+
+TEST_CASE("what waits for the stream's window is bounded") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World world(io);
+    auto flow = co_await world.open();
+    const std::string text(60000, 'x');
+    for (int i = 0; i < 1000; ++i) send(*flow, "192.0.2.1:9", text);  // before anything can leave
+    int heard = 0;
+    std::string next;
+    send(*flow, "192.0.2.1:10", "last");
+    for (;;) {
+      next = co_await hear(*flow);
+      if (!next.starts_with("192.0.2.7:9 ")) break;
+      ++heard;
+    }
+    CHECK(next == "192.0.2.7:10 last");
+    CHECK(heard >= 1);
+    CHECK(heard <= 5);
+    co_await world.rig.close();
+  });
+}
