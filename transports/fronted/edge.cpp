@@ -106,8 +106,14 @@ asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connected() {
   if (!made) co_return made.error();
   if (connection_) connection_->h2.drain();
   connection_ = *made;
+  ++connections_;
   tasks_.spawn(run({connection_, &connection_->h2}));
   co_return connection_;
+}
+
+asio::awaitable<Result<void>> Edge::next_connection() {
+  for (const auto before = connections_; connections_ == before;) co_await connected_.wait(executor_);
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<std::shared_ptr<Edge::Connection>>> Edge::connect() {

@@ -38,6 +38,9 @@ class Edge {
   /// Whether what is asked now goes by the connection that has `request`.
   bool asks_beside(const tunnel::H2Stream& request) const noexcept;
 
+  /// Waits until the next new connection is up, for as long as its caller lets it.
+  asio::awaitable<Result<void>> next_connection();
+
   asio::awaitable<void> close();
 
   /// What all who ask here have found out.
@@ -56,6 +59,7 @@ class Edge {
   const std::string authority_ = front_.authority();
   EdgeModes modes_;
   std::shared_ptr<Connection> connection_;  // the one that takes requests
+  std::size_t connections_ = 0;             // there were so many
   bool connecting_ = false;
   error_code last_error_;
   Wakeup connected_;

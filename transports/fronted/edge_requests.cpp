@@ -3,8 +3,6 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <ctime>
 #include <utility>
 
@@ -39,9 +37,8 @@ asio::awaitable<void> EdgeRequests::Patience::failure(error_code why) {
   const bool refused = !requests_.begun_ && pages_ >= kGiveUpPages;
   if (refused || now - std::max(requests_.success_, first_) > kGiveUp) requests_.session_->fail(why);
   const auto most = 50u << std::min(failures_++, 4u);
-  asio::steady_timer timer(requests_.executor_,
-                           std::chrono::milliseconds(most / 2 + randombytes_uniform(most)));
-  co_await timer.async_wait(asio::use_awaitable);
+  const std::chrono::milliseconds pause(most / 2 + randombytes_uniform(most));
+  (void)co_await with_timeout(pause, requests_.edge_.next_connection());
 }
 
 EdgeRequests::EdgeRequests(asio::any_io_executor executor, Edge& edge, const UserKey& user,

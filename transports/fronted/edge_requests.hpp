@@ -43,8 +43,8 @@ class EdgeRequests {
   }
   bool over() const noexcept { return session_->failure().failed(); }
 
-  /// Between attempts at one thing: no pause after a success, then ever longer ones. A session that had no
-  /// success for long breaks.
+  /// Between attempts at one thing: no pause after a success, then ever longer ones, which end when somebody
+  /// else has reached the edge again. A session that had no success for long breaks.
   class Patience {
    public:
     explicit Patience(EdgeRequests& requests) : requests_(requests) {}

@@ -13,11 +13,14 @@ namespace surang::fronted::rig {
 
 inline constexpr std::string_view kFront = "front.example";
 
-// A connection that breaks after so many bytes of the edge's have been read.
+// A connection that breaks after so many bytes of the edge's have been read, or at the next one that comes
+// while the edge is away.
 class Brittle final : public WrappingStream {
  public:
-  Brittle(StreamPtr inner, std::size_t life) : WrappingStream(std::move(inner)), life_(life) {}
+  Brittle(StreamPtr inner, std::size_t life, const bool& away)
+      : WrappingStream(std::move(inner)), life_(life), away_(away) {}
   Result<std::size_t> try_read(asio::mutable_buffer into) override {
+    if (away_) life_ = 0;
     if (life_ == 0) {
       inner_->close(true);
       return error_code(asio::error::connection_reset);
@@ -29,6 +32,7 @@ class Brittle final : public WrappingStream {
 
  private:
   std::size_t life_;
+  const bool& away_;
 };
 
 // Dials an edge that serves the rig's origin itself, by HTTP/2 in TLS.
@@ -38,12 +42,14 @@ class EdgeDialer final : public Dialer {
       : executor_(io.get_executor()), rig_(rig), tls_(test::make_tls_server(std::string(kFront))) {}
 
   asio::awaitable<Result<StreamPtr>> dial(Endpoint) override {
+    if (away) co_return error_code(asio::error::connection_refused);
     ++dials;
+    reached_at = std::chrono::steady_clock::now();
     auto [near, far] = test::memory_stream_pair(executor_);
     rig_.tasks.spawn(serve(std::move(far)));
     if (distance > std::chrono::milliseconds(0))
       near = at_a_distance(std::move(near), distance, uplink, rig_.tasks);
-    co_return std::make_unique<Brittle>(std::move(near), life ? life() : SIZE_MAX);
+    co_return std::make_unique<Brittle>(std::move(near), life ? life() : SIZE_MAX, away);
   }
 
   Front front() const {
@@ -60,7 +66,9 @@ class EdgeDialer final : public Dialer {
   std::size_t uplink = 0;                 ///< bytes a second; 0: any number
   Manners manners;
   Counts counts;
+  bool away = false;
   int dials = 0;
+  std::chrono::steady_clock::time_point reached_at;  ///< the last time
 
  private:
   asio::awaitable<void> serve(StreamPtr raw) {

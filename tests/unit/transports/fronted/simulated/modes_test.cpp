@@ -331,6 +331,27 @@ TEST_CASE("a thin uplink is no reason to do without a mode, and what is pasted c
     });
 }
 
+TEST_CASE("an edge that was away is used by all who wait for it as soon as one of them has reached it") {
+  for (int attempt = 0; attempt < 8; ++attempt)
+    test::run([](asio::io_context& io) -> asio::awaitable<void> {
+      Ends ends(io);
+      ends.dialer.distance = kRoundTrip / 2;
+      ends.dialer.manners.keeps_bodies = true;
+      Typist typist(ends);
+      co_await typist.type(3, 500ms);
+      ends.dialer.away = true;
+      for (int i = 0; i < 4; ++i) {
+        co_await typist.paste(400000);  // POSTs side by side
+        co_await test::sleep_for(2s);
+      }
+      ends.dialer.away = false;
+      co_await typist.heard_all();
+      CHECK(ends.dialer.dials == 2);
+      CHECK(Clock::now() - ends.dialer.reached_at < 8 * kRoundTrip);
+      co_await typist.finish(ends);
+    });
+}
+
 TEST_CASE("two sessions by one edge: one of them finds out, and both know") {
   simulate([](asio::io_context& io) -> asio::awaitable<void> {
     World world(io);
