@@ -288,6 +288,7 @@ class Server {
             {"connections", shared_.connections.load()},
             {"sessions", served.sessions.load()},
             {"streams", served.streams.load()},
+            {"udp_flows", served.flows.load()},
             {"questions", served.questions.load()},
             {"bytes_up", served.bytes_up.load()},
             {"bytes_down", served.bytes_down.load()},
@@ -313,6 +314,7 @@ class Server {
             {"cut_for_other_floods", flood(FloodGuard::Kind::settings) + flood(FloodGuard::Kind::empty_data) +
                                          flood(FloodGuard::Kind::useless)},
             {"refused_destination", served.refused_destination.load()},
+            {"refused_udp_flows", served.refused_flows.load()},
             {"refused_questions", served.refused_questions.load()},
             {"refused_address", shared_.refused_address.load()},
             {"refused_sessions", shared_.refused_sessions.load()},

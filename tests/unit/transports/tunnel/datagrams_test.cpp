@@ -1,12 +1,15 @@
 // Flows of datagrams through a whole tunnel in memory.
 #include <deque>
 
+#include "tests/support/flow_words.hpp"
 #include "tests/unit/transports/tunnel/tunnel_calls.hpp"
 #include "transports/core/wakeup.hpp"
 #include "transports/tunnel/capsules.hpp"
 
 using namespace surang;
 using namespace surang::tunnel_calls;
+using test::hear;
+using test::send;
 
 namespace {
 
@@ -52,21 +55,6 @@ class Echoes final : public DatagramOpener {
   asio::any_io_executor executor_;
 };
 
-void send(DatagramFlow& flow, const char* to, std::string_view text) {
-  flow.send(*Endpoint::parse(to), {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-// "peer text" of the next one, or the flow's error.
-asio::awaitable<std::string> hear(DatagramFlow& flow) {
-  std::vector<std::uint8_t> room(kMostPayload + 1);
-  for (;;) {
-    const auto n = flow.try_receive(room);
-    if (n) co_return n->from.to_string() + ' ' + std::string(room.begin(), room.begin() + n->size);
-    if (n.error() != Errc::would_block) co_return "!" + n.error().message();
-    co_await flow.wait_readable();
-  }
-}
-
 struct World {
   explicit World(asio::io_context& io, RigOptions options = {})
       : echoes(io.get_executor()), rig(io.get_executor(), std::move(options)) {
@@ -90,9 +78,12 @@ TEST_CASE("datagrams go to any peers and come back whole, in order, by one flow"
     send(*flow, "a.test:53", "one");
     send(*flow, "[2001:db8::1]:443", std::string(3000, 'x'));
     send(*flow, "198.51.100.1:1", "");
-    CHECK(co_await hear(*flow) == "192.0.2.7:53 one");
-    CHECK(co_await hear(*flow) == "192.0.2.7:443 " + std::string(3000, 'x'));
-    CHECK(co_await hear(*flow) == "192.0.2.7:1 ");
+    auto heard = co_await hear(*flow);
+    CHECK(heard == "192.0.2.7:53 one");
+    heard = co_await hear(*flow);
+    CHECK(heard == "192.0.2.7:443 " + std::string(3000, 'x'));
+    heard = co_await hear(*flow);
+    CHECK(heard == "192.0.2.7:1 ");
     CHECK(world.echoes.last_peer == "198.51.100.1:1");
     CHECK(world.echoes.opened == 1);
     CHECK(world.rig.counters.flows == 1);
@@ -112,7 +103,7 @@ TEST_CASE("the longest datagram goes through, however the transport cuts") {
       send(*flow, "192.0.2.1:9", std::string(kMostPayload + 1, 'y'));  // lost
       const std::string longest(kMostPayload, 'x');
       send(*flow, "192.0.2.1:9", longest);
-      const auto heard = co_await hear(*flow);
+      auto heard = co_await hear(*flow);
       CHECK(heard == "192.0.2.7:9 " + longest);
       co_await world.rig.close();
     });
@@ -125,21 +116,27 @@ TEST_CASE("a flow ends with the one at the bridge, when it is quiet for long, an
     World world(io, options);
     auto flow = co_await world.open();
     send(*flow, "a.test:1", "end");
-    CHECK((co_await hear(*flow)).starts_with('!'));
+    auto heard = co_await hear(*flow);
+    CHECK(heard.starts_with('!'));
     auto quiet = co_await world.open();
     send(*quiet, "a.test:1", "hello");
-    CHECK(co_await hear(*quiet) == "192.0.2.7:1 hello");
+    heard = co_await hear(*quiet);
+    CHECK(heard == "192.0.2.7:1 hello");
     const auto before = std::chrono::steady_clock::now();
-    CHECK((co_await hear(*quiet)).starts_with('!'));
+    heard = co_await hear(*quiet);
+    CHECK(heard.starts_with('!'));
     CHECK(std::chrono::steady_clock::now() - before > 500ms);
     auto cut = co_await world.open();
     send(*cut, "a.test:1", "hello");
-    CHECK(co_await hear(*cut) == "192.0.2.7:1 hello");
+    heard = co_await hear(*cut);
+    CHECK(heard == "192.0.2.7:1 hello");
     world.rig.kill_bridge();
-    CHECK((co_await hear(*cut)).starts_with('!'));
+    heard = co_await hear(*cut);
+    CHECK(heard.starts_with('!'));
     auto next = co_await world.open();
     send(*next, "a.test:1", "again");
-    CHECK(co_await hear(*next) == "192.0.2.7:1 again");
+    heard = co_await hear(*next);
+    CHECK(heard == "192.0.2.7:1 again");
     CHECK(world.echoes.ended == 3);
     co_await world.rig.close();
   });
@@ -153,18 +150,21 @@ TEST_CASE("a bridge refuses what is too much, and one that carries none is not a
     auto first = co_await world.open();
     auto second = co_await world.open();
     auto third = co_await world.open();
-    CHECK((co_await hear(*third)).starts_with('!'));
+    auto heard = co_await hear(*third);
+    CHECK(heard.starts_with('!'));
     CHECK(world.rig.counters.refused_flows == 1);
     first.reset();
     co_await test::sleep_for(50ms);
     auto fourth = co_await world.open();
     send(*fourth, "a.test:1", "hello");
-    CHECK(co_await hear(*fourth) == "192.0.2.7:1 hello");
+    heard = co_await hear(*fourth);
+    CHECK(heard == "192.0.2.7:1 hello");
     second.reset();
     co_await test::sleep_for(50ms);
     world.echoes.refuses = true;
     auto refused = co_await world.open();
-    CHECK((co_await hear(*refused)).starts_with('!'));
+    heard = co_await hear(*refused);
+    CHECK(heard.starts_with('!'));
     co_await world.rig.close();
   });
   test::run([&](asio::io_context& io) -> asio::awaitable<void> {

@@ -7,12 +7,15 @@
 #include <map>
 #include <string>
 
+#include "tests/support/flow_words.hpp"
 #include "tests/support/run.hpp"
 #include "transports/core/task_group.hpp"
 
 using namespace surang;
 using namespace std::chrono_literals;
 using asio::ip::udp;
+using test::hear;
+using test::send;
 
 namespace {
 
@@ -52,20 +55,6 @@ struct Peer {
   Endpoint at;
   udp::endpoint from;
 };
-
-void send(DatagramFlow& flow, const Endpoint& to, std::string_view text) {
-  flow.send(to, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-asio::awaitable<std::string> hear(DatagramFlow& flow) {
-  std::vector<std::uint8_t> room(kMostPayload + 1);
-  for (;;) {
-    const auto n = flow.try_receive(room);
-    if (n) co_return n->from.to_string() + ' ' + std::string(room.begin(), room.begin() + n->size);
-    if (n.error() != Errc::would_block) co_return "!" + n.error().message();
-    co_await flow.wait_readable();
-  }
-}
 
 void run(std::function<asio::awaitable<void>(asio::io_context&, std::shared_ptr<ScriptedNames>)> body) {
   test::run([&](asio::io_context& io) { return body(io, std::make_shared<ScriptedNames>()); });
