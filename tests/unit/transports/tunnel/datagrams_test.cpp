@@ -98,7 +98,9 @@ TEST_CASE("datagrams go to any peers and come back whole, in order, by one flow"
 TEST_CASE("the longest datagram goes through, however the transport cuts") {
   for (const std::size_t chunk : {std::size_t{1000}, SIZE_MAX})
     test::run([chunk](asio::io_context& io) -> asio::awaitable<void> {
-      World world(io, {.chunk = chunk});
+      RigOptions options;
+      options.chunk = chunk;
+      World world(io, options);
       auto flow = co_await world.open();
       send(*flow, "192.0.2.1:9", std::string(kMostPayload + 1, 'y'));  // lost
       const std::string longest(kMostPayload, 'x');
