@@ -7,10 +7,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "client/inbound/udp_request.hpp"
+#include "client/routing/quic_site.hpp"
 #include "client/session.hpp"
 
 namespace surang::client::session {
@@ -18,17 +22,21 @@ namespace {
 
 using asio::ip::udp;
 using Clock = std::chrono::steady_clock;
+using Bytes = std::vector<std::uint8_t>;
 using DatagramWay = Outbound::DatagramWay;
 
 constexpr std::size_t kMostWaiting = 32;  // datagrams, while a flow is opened
 constexpr std::chrono::milliseconds kPause{200};
 constexpr unsigned kTurnsBeforeYield = 32;
+constexpr std::size_t kMostPeers = 256;
+constexpr std::chrono::seconds kQuiet{60};
+constexpr std::chrono::milliseconds kBelieved{200};
 constexpr int kSocketBuffer = 1 << 20;  // bytes, where the system lets it
 
 using Deliver = std::function<void(const Endpoint& from, std::span<const std::uint8_t> payload)>;
 
-// One way: a flow that is opened for what is sent first, and again after it has ended.
-class Line {
+// One way: a flow that is opened for what is sent first, and again after it has ended. Its task holds it.
+class Line : public std::enable_shared_from_this<Line> {
  public:
   Line(Outbound& outbound, DatagramWay way, TaskGroup& tasks, asio::any_io_executor executor, Deliver deliver)
       : outbound_(outbound),
@@ -39,27 +47,31 @@ class Line {
 
   void send(Endpoint to, std::span<const std::uint8_t> payload) {
     if (flow_) return flow_->send(to, payload);
-    if (waiting_.size() < kMostWaiting)
-      waiting_.emplace_back(std::move(to), std::vector<std::uint8_t>(payload.begin(), payload.end()));
-    if (!std::exchange(running_, true)) tasks_.spawn(run());
+    if (waiting_.size() < kMostWaiting) waiting_.emplace_back(std::move(to), Bytes(payload.begin(), payload.end()));
+    if (!std::exchange(running_, true)) tasks_.spawn(run(shared_from_this()));
+  }
+  /// Nobody sends by it any more.
+  void close() {
+    closed_ = true;
+    if (flow_) flow_->close();
   }
 
  private:
-  asio::awaitable<void> run() {
-    if (const auto now = Clock::now(); now < next_at_) {
-      asio::steady_timer timer(executor_, next_at_);
+  static asio::awaitable<void> run(std::shared_ptr<Line> line) {
+    if (Clock::now() < line->next_at_) {
+      asio::steady_timer timer(line->executor_, line->next_at_);
       co_await timer.async_wait(asio::use_awaitable);
     }
-    next_at_ = Clock::now() + kPause;
-    auto opened = co_await outbound_.open_datagrams(way_);
-    const auto waiting = std::exchange(waiting_, {});
-    if (opened) {
-      flow_ = std::move(*opened);
-      for (const auto& [to, payload] : waiting) flow_->send(to, payload);
-      co_await receive();
-      flow_.reset();
+    line->next_at_ = Clock::now() + kPause;
+    auto opened = co_await line->outbound_.open_datagrams(line->way_);
+    const auto waiting = std::exchange(line->waiting_, {});
+    if (opened && !line->closed_) {
+      line->flow_ = std::move(*opened);
+      for (const auto& [to, payload] : waiting) line->flow_->send(to, payload);
+      co_await line->receive();
+      line->flow_.reset();
     }
-    running_ = false;
+    line->running_ = false;
   }
 
   asio::awaitable<void> receive() {
@@ -87,9 +99,19 @@ class Line {
   const asio::any_io_executor executor_;
   const Deliver deliver_;
   DatagramFlowPtr flow_;
-  bool running_ = false;
+  bool running_ = false, closed_ = false;
   Clock::time_point next_at_{};
-  std::vector<std::pair<Endpoint, std::vector<std::uint8_t>>> waiting_;
+  std::vector<std::pair<Endpoint, Bytes>> waiting_;
+};
+
+// An address that the browser sends to.
+struct Peer {
+  QuicSite site;
+  std::vector<Bytes> held;     // while it cannot be told which site they are for
+  std::shared_ptr<Line> line;  // of a site by the tunnel, which finds the address itself: to `named`
+  Endpoint named;
+  bool refused = false;
+  Clock::time_point last{};
 };
 
 class Association {
@@ -100,8 +122,8 @@ class Association {
         tasks_(executor),
         socket_(executor),
         client_(unmapped(session.from), sends_from),
-        direct_(outbound_, DatagramWay::direct, tasks_, executor, deliver()),
-        tunnel_(outbound_, DatagramWay::tunnel, tasks_, executor, deliver()) {}
+        direct_(line(DatagramWay::direct)),
+        tunnel_(line(DatagramWay::tunnel)) {}
 
   /// Where the browser's datagrams go.
   Result<Endpoint> open() {
@@ -157,21 +179,82 @@ class Association {
   }
 
   void forward(std::span<const std::uint8_t> datagram) {
-    auto request = parse_udp_request(datagram);
+    const auto request = parse_udp_request(datagram);
     if (!request) return;
-    const auto way = outbound_.datagram_way(request->to);
-    if (way == DatagramWay::refused) return;
-    (way == DatagramWay::tunnel ? tunnel_ : direct_).send(std::move(request->to), request->payload);
+    const auto way = way_to(request->to);
+    if (way == DatagramWay::tunnel) return tunnel_->send(request->to, request->payload);
+    if (way != DatagramWay::direct) return;
+    auto* const peer = request->to.address() ? peer_at(request->to, request->payload) : nullptr;
+    if (!peer) return direct_->send(request->to, request->payload);
+    const auto look = peer->site.look(request->payload);
+    if (look == QuicSite::Look::hold)
+      return void(peer->held.emplace_back(request->payload.begin(), request->payload.end()));
+    if (look == QuicSite::Look::site) begin(*peer, request->to);
+    for (const auto& held : std::exchange(peer->held, {})) send_to(*peer, request->to, held);
+    send_to(*peer, request->to, request->payload);
   }
 
-  Deliver deliver() {
-    return [this](const Endpoint& from, std::span<const std::uint8_t> payload) {
-      const auto header = udp_reply_header(from);
-      const std::array<asio::const_buffer, 2> datagram{asio::buffer(header),
-                                                       asio::buffer(payload.data(), payload.size())};
-      error_code lost;
-      socket_.send_to(datagram, client_, 0, lost);
-    };
+  // Most are for whom the one before was for.
+  DatagramWay way_to(const Endpoint& to) {
+    const auto now = Clock::now();
+    if (now >= last_.until || last_.to != to) last_ = {to, outbound_.datagram_way(to), now + kBelieved};
+    return last_.way;
+  }
+
+  // Null for one who is sent nothing that tells a site, and where there are too many.
+  Peer* peer_at(const Endpoint& to, std::span<const std::uint8_t> payload) {
+    const auto now = Clock::now();
+    auto found = peers_.find(to);
+    if (found == peers_.end()) {
+      if (!tls::QuicHello::may_begin(payload)) return nullptr;
+      if (peers_.size() >= kMostPeers) forget_quiet_peers(now);
+      if (peers_.size() >= kMostPeers) return nullptr;
+      found = peers_.try_emplace(to).first;
+    }
+    found->second.last = now;
+    return &found->second;
+  }
+
+  void forget_quiet_peers(Clock::time_point now) {
+    std::erase_if(peers_, [now](const auto& entry) {
+      const bool quiet = now - entry.second.last > kQuiet;
+      if (quiet && entry.second.line) entry.second.line->close();
+      return quiet;
+    });
+  }
+
+  // A connection to the site that `peer` has just been asked for: its name has the last word.
+  void begin(Peer& peer, const Endpoint& to) {
+    auto named = Endpoint::make(peer.site.name(), to.port());
+    const auto way = named ? outbound_.datagram_way(*named) : DatagramWay::direct;
+    peer.refused = way == DatagramWay::refused;
+    const bool by_tunnel = way == DatagramWay::tunnel;
+    if (by_tunnel && peer.line && peer.named == *named) return;
+    if (peer.line) std::exchange(peer.line, nullptr)->close();
+    if (!by_tunnel) return;
+    peer.named = std::move(*named);
+    peer.line = line(DatagramWay::tunnel, to);
+  }
+
+  void send_to(Peer& peer, const Endpoint& to, std::span<const std::uint8_t> payload) {
+    if (peer.refused) return;
+    if (peer.line)
+      peer.line->send(peer.named, payload);
+    else
+      direct_->send(to, payload);
+  }
+
+  // What comes by it is from `as`, as far as the browser knows, or from whom it is.
+  std::shared_ptr<Line> line(DatagramWay way, std::optional<Endpoint> as = {}) {
+    return std::make_shared<Line>(
+        outbound_, way, tasks_, socket_.get_executor(),
+        [this, as = std::move(as)](const Endpoint& from, std::span<const std::uint8_t> payload) {
+          const auto header = udp_reply_header(as ? *as : from);
+          const std::array<asio::const_buffer, 2> datagram{asio::buffer(header),
+                                                           asio::buffer(payload.data(), payload.size())};
+          error_code lost;
+          socket_.send_to(datagram, client_, 0, lost);
+        });
   }
 
   Session& session_;
@@ -179,7 +262,13 @@ class Association {
   TaskGroup tasks_;
   udp::socket socket_;
   udp::endpoint client_;  // port 0: not known yet
-  Line direct_, tunnel_;
+  const std::shared_ptr<Line> direct_, tunnel_;
+  std::map<Endpoint, Peer> peers_;
+  struct {
+    Endpoint to;
+    DatagramWay way = DatagramWay::refused;
+    Clock::time_point until{};
+  } last_;
 };
 
 }  // namespace

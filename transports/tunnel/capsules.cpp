@@ -3,38 +3,9 @@
 #include <algorithm>
 
 #include "transports/core/socks_address.hpp"
+#include "transports/core/varint.hpp"
 
 namespace surang::tunnel {
-namespace {
-
-// The two first bits of a number say how many bytes it has.
-std::size_t varint_size(std::uint8_t first) {
-  return std::size_t{1} << (first >> 6);
-}
-
-std::uint64_t varint_value(std::span<const std::uint8_t> bytes) {
-  std::uint64_t value = bytes[0] & 0x3f;
-  for (const auto byte : bytes.subspan(1)) value = value << 8 | byte;
-  return value;
-}
-
-// The number at the front of `bytes`, which shrink by it.
-std::optional<std::uint64_t> parse_varint(std::span<const std::uint8_t>& bytes) {
-  if (bytes.empty() || bytes.size() < varint_size(bytes[0])) return std::nullopt;
-  const auto size = varint_size(bytes[0]);
-  const auto value = varint_value(bytes.first(size));
-  bytes = bytes.subspan(size);
-  return value;
-}
-
-}  // namespace
-
-void append_varint(std::vector<std::uint8_t>& to, std::uint64_t value) {
-  const unsigned kind = value < 1 << 6 ? 0 : value < 1 << 14 ? 1 : value < 1 << 30 ? 2 : 3;
-  const unsigned size = 1u << kind;
-  value |= std::uint64_t{kind} << (8 * size - 2);
-  for (unsigned i = size; i-- > 0;) to.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
 
 void append_datagram(std::vector<std::uint8_t>& to, const Endpoint& peer,
                      std::span<const std::uint8_t> payload) {
@@ -49,7 +20,7 @@ void append_datagram(std::vector<std::uint8_t>& to, const Endpoint& peer,
 }
 
 std::optional<AddressedDatagram> parse_datagram(std::span<const std::uint8_t> value) {
-  if (parse_varint(value) != kAddressedContext) return std::nullopt;
+  if (take_varint(value) != kAddressedContext) return std::nullopt;
   auto address = socks_address::parse(value);
   if (!address || address->endpoint.port() == 0) return std::nullopt;
   const auto payload = value.subspan(address->size);
@@ -57,12 +28,13 @@ std::optional<AddressedDatagram> parse_datagram(std::span<const std::uint8_t> va
   return AddressedDatagram{std::move(address->endpoint), payload};
 }
 
-std::optional<std::uint64_t> CapsuleReader::take_varint(std::span<const std::uint8_t>& input) {
+std::optional<std::uint64_t> CapsuleReader::take_number(std::span<const std::uint8_t>& input) {
   while (!input.empty()) {
     bytes_.push_back(input[0]);
     input = input.subspan(1);
     if (bytes_.size() < varint_size(bytes_[0])) continue;
-    const auto value = varint_value(bytes_);
+    std::span<const std::uint8_t> whole(bytes_);
+    const auto value = take_varint(whole);
     bytes_.clear();
     return value;
   }
@@ -76,7 +48,7 @@ std::optional<std::span<const std::uint8_t>> CapsuleReader::next(std::span<const
   }
   for (;;) {
     if (field_ == Field::type || field_ == Field::length) {
-      const auto number = take_varint(input);
+      const auto number = take_number(input);
       if (!number) return std::nullopt;
       if (field_ == Field::type) {
         type_ = *number;

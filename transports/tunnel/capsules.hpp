@@ -1,5 +1,5 @@
-// The capsules of HTTP datagrams: type, length, value (RFC 9297 3.2), numbers as QUIC writes them (RFC 9000
-// 16); and what ours say (PROTOCOL.md, UDP). Pure.
+// The capsules of HTTP datagrams: type, length, value (RFC 9297 3.2), numbers as QUIC writes them;
+// and what ours say (PROTOCOL.md, UDP). Pure.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,6 @@ inline constexpr std::uint64_t kDatagramCapsule = 0;  ///< RFC 9297 5.4
 /// Of the values of DATAGRAM capsules (RFC 9298 4): those that begin with an address.
 inline constexpr std::uint64_t kAddressedContext = 2;
 inline constexpr std::size_t kMostCapsule = 1 + 259 + kMostPayload;  ///< bytes of a value that we look at
-
-void append_varint(std::vector<std::uint8_t>& to, std::uint64_t value);  ///< below 2^62
 
 /// A whole DATAGRAM capsule with `payload`, which came from or goes to `peer`.
 void append_datagram(std::vector<std::uint8_t>& to, const Endpoint& peer,
@@ -43,7 +41,7 @@ class CapsuleReader {
 
  private:
   enum class Field { type, length, value, skipped, given };
-  std::optional<std::uint64_t> take_varint(std::span<const std::uint8_t>& input);
+  std::optional<std::uint64_t> take_number(std::span<const std::uint8_t>& input);
 
   Field field_ = Field::type;
   std::vector<std::uint8_t> bytes_;  // of the present field

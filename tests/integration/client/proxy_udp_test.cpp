@@ -3,6 +3,7 @@
 
 #include "client/inbound/udp_request.hpp"
 #include "tests/integration/client/proxy_world.hpp"
+#include "tests/support/quic_initial.hpp"
 
 using namespace surang;
 using namespace surang::test;
@@ -15,8 +16,8 @@ const std::string kAssociate("\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x
 // A port that waits for datagrams at most so long.
 class UdpPort {
  public:
-  explicit UdpPort(const char* address = "127.0.0.1", int milliseconds = 5000)
-      : socket_(io_, udp::endpoint(asio::ip::make_address(address), 0)) {
+  explicit UdpPort(const char* address = "127.0.0.1", int milliseconds = 5000, std::uint16_t port = 0)
+      : socket_(io_, udp::endpoint(asio::ip::make_address(address), port)) {
     const timeval limit{milliseconds / 1000, milliseconds % 1000 * 1000};
     ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   }
@@ -143,6 +144,33 @@ TEST_CASE("fragments, rubbish, what is forbidden and what has no way are lost, a
   client.say(at(site), "whole");
   CHECK(site.hear() == "whole");
   CHECK(site.hear().empty());
+}
+
+TEST_CASE("QUIC to an address goes the way of the site that it names, and seems to come back from there") {
+  Proxy proxy;
+  UdpPort here("127.0.0.1", 1000);
+  UdpPort far("127.0.0.2", 1000, here.port());
+  Associated client(proxy);
+  const auto begin = [&client, &here](std::string_view site) {
+    const auto hello = quic_beginning(site);
+    const std::string text(hello.begin(), hello.end());
+    client.say(at(here), text);
+    return text;
+  };
+  auto said = begin("example.com");
+  CHECK(here.hear() == said);
+  client.say(at(here), "more");
+  CHECK(here.hear() == "more");
+  said = begin("blocked.com");
+  CHECK(far.hear() == said);
+  far.say("from afar", far.from);
+  CHECK(client.hear() == at(here).to_string() + " from afar");
+  client.say(at(here), "more");
+  CHECK(far.hear() == "more");
+  said = begin("example.com");
+  CHECK(here.hear() == said);
+  here.say("from here", here.from);
+  CHECK(client.hear() == at(here).to_string() + " from here");
 }
 
 TEST_CASE("a hundred associations at once, each with its own port") {

@@ -249,7 +249,7 @@ class Origin {
 };
 
 /// Everything goes directly, datagrams, too; "hang.test" never opens, "never.test" is forbidden. "gone.test" has
-/// its datagrams by a tunnel that does not exist.
+/// its datagrams by a tunnel that does not exist, "blocked.com" by one where it is at 127.0.0.2.
 class DirectOutbound : public client::Outbound {
  public:
   asio::awaitable<Result<client::OpenedConnection>> open(Endpoint to, client::FirstFlight flight,
@@ -279,10 +279,12 @@ class DirectOutbound : public client::Outbound {
 
   DatagramWay datagram_way(const Endpoint& to) override {
     if (refuses(to)) return DatagramWay::refused;
-    return to.host() == "gone.test" ? DatagramWay::tunnel : DatagramWay::direct;
+    const bool tunnelled = to.host() == "gone.test" || to.host() == "blocked.com";
+    return tunnelled ? DatagramWay::tunnel : DatagramWay::direct;
   }
   asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override {
-    if (way != DatagramWay::direct) co_return make_error_code(Errc::no_route);
+    if (way == DatagramWay::tunnel)
+      co_return make_udp_flow(co_await asio::this_coro::executor, std::make_shared<FarNames>());
     co_return make_udp_flow(co_await asio::this_coro::executor, resolver_);
   }
 
@@ -291,6 +293,12 @@ class DirectOutbound : public client::Outbound {
   std::atomic<client::FirstFlight::Kind> last_kind{};
 
  private:
+  struct FarNames : Resolver {
+    asio::awaitable<Result<std::vector<asio::ip::address>>> resolve(std::string host) override {
+      if (host != "blocked.com") co_return make_error_code(Errc::name_not_found);
+      co_return std::vector<asio::ip::address>{asio::ip::make_address("127.0.0.2")};
+    }
+  };
   const std::shared_ptr<Resolver> resolver_ = std::make_shared<SystemResolver>();
   TcpDialer dialer_{*resolver_, {}};
 };

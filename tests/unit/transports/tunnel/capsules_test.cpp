@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/hex.hpp"
+#include "transports/core/varint.hpp"
 
 using namespace surang;
 using namespace surang::tunnel;
