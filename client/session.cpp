@@ -75,8 +75,13 @@ asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext
   const session::CountOpen open(context.counters);
   error_code ignored;
   const auto at = socket.local_endpoint(ignored).address(), from = socket.remote_endpoint(ignored).address();
-  session::Session s{Browser(make_tcp_stream(std::move(socket))), context, context.options,
-                     ++context.counters.opened, task, at, from};
+  session::Session s{Browser(make_tcp_stream(std::move(socket))),
+                     context,
+                     context.options,
+                     ++context.counters.opened,
+                     task,
+                     at,
+                     from};
   const auto n = co_await s.browser.read_more(s.options->negotiation_limit);
   if (!n || *n == 0) co_return;
   const auto first = static_cast<unsigned char>(s.browser.input[0]);

@@ -47,7 +47,8 @@ class Line : public std::enable_shared_from_this<Line> {
 
   void send(Endpoint to, std::span<const std::uint8_t> payload) {
     if (flow_) return flow_->send(to, payload);
-    if (waiting_.size() < kMostWaiting) waiting_.emplace_back(std::move(to), Bytes(payload.begin(), payload.end()));
+    if (waiting_.size() < kMostWaiting)
+      waiting_.emplace_back(std::move(to), Bytes(payload.begin(), payload.end()));
     if (!std::exchange(running_, true)) tasks_.spawn(run(shared_from_this()));
   }
   /// Nobody sends by it any more.

@@ -66,8 +66,8 @@ class BridgePool : public Dialer, public DatagramOpener, public tunnel::Control 
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override;
   StreamPtr dial_at_once(const Endpoint& to) override;
 
-  /// A flow by the bridge that carries now, or is found. It ends with the bridge's session: the next one goes by
-  /// whatever carries then.
+  /// A flow by the bridge that carries now, or is found. It ends with the bridge's session: the next one goes
+  /// by whatever carries then.
   asio::awaitable<Result<DatagramFlowPtr>> open() override;
 
   /// By the session that is up, or that a running search finds; begins none. Within 5 s.

@@ -193,7 +193,8 @@ void SocksCodec::finish(std::string_view host, std::uint16_t port) {
   const auto command = version_ == 4 ? v4_command_ : v5_command_;
   const bool udp = version_ == 5 && command == kUdpAssociate;
   if (command == kBind || (udp && !takes_udp_))
-    return refuse(SocksAnswer::not_supported, udp ? "UDP ASSOCIATE is not supported here" : "BIND is not supported");
+    return refuse(SocksAnswer::not_supported,
+                  udp ? "UDP ASSOCIATE is not supported here" : "BIND is not supported");
   if (command != kConnect && !udp) return refuse(SocksAnswer::not_supported, "unknown command");
   auto to = Endpoint::make(host, port);
   if (!to) return refuse(SocksAnswer::host_unreachable, "not a host name");

@@ -15,7 +15,8 @@ struct UdpRequest {
   std::span<const std::uint8_t> payload;
 };
 
-/// What a client has sent; nothing for a fragment, which nobody need put together, and for what is no request.
+/// What a client has sent; nothing for a fragment, which nobody need put together, and for what is no
+/// request.
 std::optional<UdpRequest> parse_udp_request(std::span<const std::uint8_t> datagram);
 
 /// What stands before the payload that came from `from`.

@@ -40,8 +40,8 @@ class Router : public Outbound {
   /// Whether an address and port are this program's own, which is never dialled whatever name led there.
   using OwnPort = std::function<bool(const asio::ip::address&, std::uint16_t)>;
 
-  /// `tunnel`, `control`, `datagrams` (null without a bridge) and `store` must outlive it. After stop() nothing
-  /// of it runs any more.
+  /// `tunnel`, `control`, `datagrams` (null without a bridge) and `store` must outlive it. After stop()
+  /// nothing of it runs any more.
   Router(asio::any_io_executor executor, const config::ClientOptions& options, Dialer* tunnel,
          VerdictStore& store, OwnPort own_port = {}, tunnel::Control* control = nullptr,
          DatagramOpener* datagrams = nullptr);

@@ -1,5 +1,5 @@
-// Capsules, the datagrams in them, and what a SOCKS5 client sends by UDP: the outcome must not depend on how the
-// bytes are cut, and what is read is what is written.
+// Capsules, the datagrams in them, and what a SOCKS5 client sends by UDP: the outcome must not depend on how
+// the bytes are cut, and what is read is what is written.
 #include <algorithm>
 #include <cstdlib>
 #include <string>
@@ -46,7 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto again = client::udp_reply_header(request->to);
     again.insert(again.end(), request->payload.begin(), request->payload.end());
     const auto read = client::parse_udp_request(again);
-    if (!read || read->to != request->to || !std::ranges::equal(read->payload, request->payload)) std::abort();
+    if (!read || read->to != request->to || !std::ranges::equal(read->payload, request->payload))
+      std::abort();
   }
   return 0;
 }

@@ -22,16 +22,18 @@ void must(bool done) {
 
 // HKDF (RFC 5869) by OpenSSL's own, one of its halves.
 Bytes hkdf(int mode, Bytes key, Bytes salt, Bytes info, std::size_t size) {
-  const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr), EVP_KDF_free);
+  const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(EVP_KDF_fetch(nullptr, "HKDF", nullptr),
+                                                              EVP_KDF_free);
   const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(EVP_KDF_CTX_new(kdf.get()),
                                                                           EVP_KDF_CTX_free);
   char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-                               OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-                               OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key.data(), key.size()),
-                               OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.data(), salt.size()),
-                               OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
-                               OSSL_PARAM_construct_end()};
+  const OSSL_PARAM params[] = {
+      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key.data(), key.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.data(), salt.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
+      OSSL_PARAM_construct_end()};
   Bytes out(size);
   must(EVP_KDF_derive(context.get(), out.data(), out.size(), params) > 0);
   return out;
@@ -54,7 +56,8 @@ Bytes encrypt(const EVP_CIPHER* cipher, const Bytes& key, const Bytes& nonce, co
   must(EVP_EncryptInit_ex(context.get(), cipher, nullptr, key.data(), with_tag ? nonce.data() : nullptr) > 0);
   EVP_CIPHER_CTX_set_padding(context.get(), 0);
   if (with_tag)
-    must(EVP_EncryptUpdate(context.get(), nullptr, &size, header.data(), static_cast<int>(header.size())) > 0);
+    must(EVP_EncryptUpdate(context.get(), nullptr, &size, header.data(), static_cast<int>(header.size())) >
+         0);
   must(EVP_EncryptUpdate(context.get(), out.data(), &size, plain.data(), static_cast<int>(plain.size())) > 0);
   must(EVP_EncryptFinal_ex(context.get(), out.data() + size, &more) > 0);
   out.resize(static_cast<std::size_t>(size + more));
@@ -98,7 +101,8 @@ Bytes seal_initial(const InitialParts& parts, Bytes frames, std::size_t size) {
   const std::string prefix = second ? "quicv2 " : "quic ";
   frames.resize(std::max(frames.size(), size));
   Bytes header{static_cast<std::uint8_t>((second ? 0xd0 : 0xc0) | (parts.number_size - 1))};
-  for (int shift = 24; shift >= 0; shift -= 8) header.push_back(static_cast<std::uint8_t>(parts.version >> shift));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    header.push_back(static_cast<std::uint8_t>(parts.version >> shift));
   header.push_back(static_cast<std::uint8_t>(parts.id.size()));
   append(header, parts.id);
   header.push_back(static_cast<std::uint8_t>(parts.own_id.size()));
@@ -107,21 +111,23 @@ Bytes seal_initial(const InitialParts& parts, Bytes frames, std::size_t size) {
   append(header, parts.token);
   append_varint(header, parts.number_size + frames.size() + 16);
   const auto number_at = header.size();
-  for (auto i = parts.number_size; i-- > 0;) header.push_back(static_cast<std::uint8_t>(parts.number >> (8 * i)));
+  for (auto i = parts.number_size; i-- > 0;)
+    header.push_back(static_cast<std::uint8_t>(parts.number >> (8 * i)));
 
   const auto salt = bytes_from_hex(second ? "0dede3def700a6db819381be6e269dcbf9bd2ed9"
                                           : "38762cf7f55934b34d179ae6a4c80cadccbb7f0a");
   const auto initial = hkdf(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, parts.id, salt, {}, 32);
   const auto secret = expand_label(initial, "client in", 32);
   auto nonce = expand_label(secret, prefix + "iv", 12);
-  for (std::size_t i = 0; i < 4; ++i) nonce[8 + i] ^= static_cast<std::uint8_t>(parts.number >> (8 * (3 - i)));
+  for (std::size_t i = 0; i < 4; ++i)
+    nonce[8 + i] ^= static_cast<std::uint8_t>(parts.number >> (8 * (3 - i)));
   const auto sealed =
       encrypt(EVP_aes_128_gcm(), expand_label(secret, prefix + "key", 16), nonce, header, frames, true);
   auto packet = header;
   append(packet, sealed);
   const auto sample = packet.begin() + static_cast<std::ptrdiff_t>(number_at + 4);
-  const auto mask =
-      encrypt(EVP_aes_128_ecb(), expand_label(secret, prefix + "hp", 16), {}, {}, Bytes(sample, sample + 16), false);
+  const auto mask = encrypt(EVP_aes_128_ecb(), expand_label(secret, prefix + "hp", 16), {}, {},
+                            Bytes(sample, sample + 16), false);
   packet[0] ^= mask[0] & 0x0f;
   for (std::size_t i = 0; i < parts.number_size; ++i) packet[number_at + i] ^= mask[1 + i];
   return packet;

@@ -1,5 +1,5 @@
-// A QUIC client's first packets as RFC 9001 protects them, for tests; by another road than the code that opens
-// them.
+// A QUIC client's first packets as RFC 9001 protects them, for tests; by another road than the code that
+// opens them.
 #pragma once
 
 #include <cstdint>

@@ -73,7 +73,7 @@ class Rig : public TransportDialer {
   std::vector<error_code> ended;  ///< how serve() ended
 
   ScriptedEgress egress;
-  tunnel::Control* control = nullptr;  ///< answers questions; null: a bridge of before there were any
+  tunnel::Control* control = nullptr;   ///< answers questions; null: a bridge of before there were any
   DatagramOpener* datagrams = nullptr;  ///< the same of flows
   tunnel::ServeCounters counters;
   std::atomic<std::uint64_t> user_bytes{0};

@@ -15,8 +15,8 @@ namespace surang {
 
 namespace asio = boost::asio;
 
-/// What fits a block of scratch memory, 36 bytes less than UDP can carry over IPv4 (RFC 768, RFC 791); with one
-/// byte more a socket shows that there was more. What is longer is lost.
+/// What fits a block of scratch memory, 36 bytes less than UDP can carry over IPv4 (RFC 768, RFC 791); with
+/// one byte more a socket shows that there was more. What is longer is lost.
 inline constexpr std::size_t kMostPayload = ScratchBuffer::kSize - 1;
 
 class DatagramFlow {

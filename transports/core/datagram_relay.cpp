@@ -50,7 +50,8 @@ void end_when_idle(Alarm& alarm, Datagrams& both, Clock::duration limit) {
 
 }  // namespace
 
-// A datagram has the address of the peer that it came from, or goes to; the flows know which of them is which.
+// A datagram has the address of the peer that it came from, or goes to; the flows know which of them is
+// which.
 asio::awaitable<void> relay_datagrams(DatagramFlow& a, DatagramFlow& b, Clock::duration idle_limit) {
   TaskGroup tasks(a.executor());
   Datagrams both{tasks};

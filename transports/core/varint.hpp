@@ -1,4 +1,5 @@
-// Numbers as QUIC writes them, and HTTP's capsules (RFC 9000 16): the two first bits say how many bytes there are.
+// Numbers as QUIC writes them, and HTTP's capsules (RFC 9000 16): the two first bits say how many bytes there
+// are.
 #pragma once
 
 #include <cstdint>

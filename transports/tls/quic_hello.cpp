@@ -27,21 +27,20 @@ struct Version {
   std::array<std::uint8_t, 20> salt;
   std::string_view key, iv, hp;  // labels
 };
-constexpr std::array<Version, 2> kVersions{
-    {{1,
-      0x00,
-      {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
-       0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a},
-      "quic key",
-      "quic iv",
-      "quic hp"},
-     {0x6b3343cf,
-      0x10,
-      {0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
-       0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9},
-      "quicv2 key",
-      "quicv2 iv",
-      "quicv2 hp"}}};
+constexpr std::array<Version, 2> kVersions{{{1,
+                                             0x00,
+                                             {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
+                                              0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a},
+                                             "quic key",
+                                             "quic iv",
+                                             "quic hp"},
+                                            {0x6b3343cf,
+                                             0x10,
+                                             {0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93,
+                                              0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e, 0xd9},
+                                             "quicv2 key",
+                                             "quicv2 iv",
+                                             "quicv2 hp"}}};
 
 // Takes fields off the front of what is left; `bad` once there was too little.
 struct Reader {
@@ -98,7 +97,8 @@ std::optional<std::array<std::uint8_t, kSample>> header_mask(Bytes key, Bytes sa
   const auto context = cipher();
   std::array<std::uint8_t, kSample> out{};
   int size = 0;
-  const bool done = context && EVP_EncryptInit_ex(context.get(), EVP_aes_128_ecb(), nullptr, key.data(), nullptr) &&
+  const bool done = context &&
+                    EVP_EncryptInit_ex(context.get(), EVP_aes_128_ecb(), nullptr, key.data(), nullptr) &&
                     EVP_CIPHER_CTX_set_padding(context.get(), 0) &&
                     EVP_EncryptUpdate(context.get(), out.data(), &size, sample.data(), kSample);
   if (!done) return std::nullopt;
@@ -131,8 +131,8 @@ std::optional<std::vector<std::uint8_t>> open_initial(const Version& version, By
   const auto mask =
       header_mask(expand<16>(secret, version.hp), packet.subspan(number_at + kMostPacketNumber, kSample));
   if (!mask) return std::nullopt;
-  std::vector<std::uint8_t> header(packet.begin(),
-                                   packet.begin() + static_cast<std::ptrdiff_t>(number_at) + kMostPacketNumber);
+  std::vector<std::uint8_t> header(
+      packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(number_at) + kMostPacketNumber);
   header[0] ^= (*mask)[0] & 0x0f;
   const std::size_t number_size = 1 + (header[0] & 3);
   header.resize(number_at + number_size);
@@ -217,7 +217,8 @@ void QuicHello::look() {
     return;
   }
   if (whole_ < size) return;
-  std::vector<std::uint8_t> record{22, 3, 1, static_cast<std::uint8_t>(size >> 8), static_cast<std::uint8_t>(size)};
+  std::vector<std::uint8_t> record{22, 3, 1, static_cast<std::uint8_t>(size >> 8),
+                                   static_cast<std::uint8_t>(size)};
   record.insert(record.end(), message_.begin(), message_.begin() + static_cast<std::ptrdiff_t>(size));
   ClientHello hello;
   const bool read = parse_client_hello(record, hello) == HelloState::complete;

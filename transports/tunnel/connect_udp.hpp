@@ -1,5 +1,5 @@
-// How a flow of datagrams is asked for: extended CONNECT (RFC 8441) as RFC 9298 has it, to no peer in particular
-// (PROTOCOL.md, UDP).
+// How a flow of datagrams is asked for: extended CONNECT (RFC 8441) as RFC 9298 has it, to no peer in
+// particular (PROTOCOL.md, UDP).
 #pragma once
 
 #include <array>

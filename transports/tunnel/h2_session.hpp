@@ -58,8 +58,8 @@ struct H2Options {
       std::chrono::hours(24);                                                   ///< until a byte of the peer
   std::chrono::steady_clock::duration coalesce = std::chrono::milliseconds(1);  ///< client: first flush waits
   std::chrono::steady_clock::duration linger = std::chrono::seconds(60);  ///< of closed, half-open streams
-  std::string proof;         ///< client: proxy-authorization of the first request
-  bool hold_output = false;  ///< server: nothing leaves before release()
+  std::string proof;              ///< client: proxy-authorization of the first request
+  bool hold_output = false;       ///< server: nothing leaves before release()
   bool extended_connect = false;  ///< server: CONNECT may name a protocol (RFC 8441)
   /// Payload bytes are added to these as they pass; null where unused.
   std::array<std::atomic<std::uint64_t>*, 2> received{}, sent{};

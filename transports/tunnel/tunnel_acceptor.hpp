@@ -29,7 +29,7 @@ struct ServeLimits {
 struct ServeCounters {
   std::atomic<std::uint64_t> sessions{0}, streams{0}, bytes_up{0}, bytes_down{0};
   std::atomic<std::uint64_t> refused_proof{0}, refused_streams{0}, refused_headers{0}, refused_destination{0};
-  std::atomic<std::uint64_t> flows{0}, refused_flows{0};  ///< of datagrams
+  std::atomic<std::uint64_t> flows{0}, refused_flows{0};          ///< of datagrams
   std::atomic<std::uint64_t> questions{0}, refused_questions{0};  ///< control: answered; too many, or denied
   std::array<std::atomic<std::uint64_t>, FloodGuard::kKinds> floods{};  ///< sessions cut, by FloodGuard::Kind
 };
@@ -37,8 +37,8 @@ struct ServeCounters {
 /// Serves until the session ends, fails, or the calling coroutine is cancelled (which closes everything of
 /// it). `egress` opens the destinations; its errors become Proxy-Status (RFC 9209). The user's bytes are
 /// added to `user_bytes` (both directions) as they pass. `drain` true: GOAWAY, no new streams, ends with the
-/// last one. `control` answers what is asked about destinations, one question at a time, and `datagrams` opens
-/// flows; null: none is.
+/// last one. `control` answers what is asked about destinations, one question at a time, and `datagrams`
+/// opens flows; null: none is.
 asio::awaitable<Result<void>> serve(Authenticated peer, UserKey user, Dialer& egress,
                                     const ServeLimits& limits, ServeCounters& counters,
                                     std::atomic<std::uint64_t>& user_bytes, const std::atomic<bool>& drain,

@@ -1,5 +1,6 @@
-// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport, flows
-// of datagrams, and what the bridge says of destinations when asked (PROTOCOL.md, tunnel, UDP, control).
+// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport,
+// flows of datagrams, and what the bridge says of destinations when asked (PROTOCOL.md, tunnel, UDP,
+// control).
 #pragma once
 
 #include <atomic>

@@ -70,8 +70,7 @@ struct Core : std::enable_shared_from_this<Core> {
 
   bool permits(Admitted& last, const asio::ip::address& address, std::uint16_t port) {
     if (!admit) return true;
-    if (last.address != address || last.port != port)
-      last = {address, port, !admit({address}, port).empty()};
+    if (last.address != address || last.port != port) last = {address, port, !admit({address}, port).empty()};
     return last.permitted;
   }
 
@@ -95,7 +94,8 @@ struct Core : std::enable_shared_from_this<Core> {
   void send_by_name(const std::string& host, std::uint16_t port, std::span<const std::uint8_t> payload) {
     const auto now = Clock::now();
     if (!names.contains(host) && names.size() >= kMostNames)
-      std::erase_if(names, [now](const auto& entry) { return !entry.second.asked && entry.second.until <= now; });
+      std::erase_if(names,
+                    [now](const auto& entry) { return !entry.second.asked && entry.second.until <= now; });
     if (!names.contains(host) && names.size() >= kMostNames) return;
     auto& name = names[host];
     if (now < name.until) return send_to_any(name.addresses, port, payload);
@@ -165,7 +165,8 @@ class UdpFlow final : public DatagramFlow {
           family->ready = false;
           family->drained.notify();
         }
-        if (ec || n > kMostPayload || !core_->permits(core_->heard_from, from.address(), from.port())) continue;
+        if (ec || n > kMostPayload || !core_->permits(core_->heard_from, from.address(), from.port()))
+          continue;
         return Received{Endpoint(from.address(), from.port()), n};
       }
     }

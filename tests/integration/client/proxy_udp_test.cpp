@@ -53,8 +53,8 @@ class Associated {
   // "peer text"; empty: none came.
   std::string hear() {
     const auto text = port.hear();
-    const auto read = client::parse_udp_request(
-        {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    const auto read =
+        client::parse_udp_request({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
     if (!read) return text;
     return read->to.to_string() + ' ' + std::string(read->payload.begin(), read->payload.end());
   }

@@ -248,8 +248,8 @@ class Origin {
   std::string last_head_;
 };
 
-/// Everything goes directly, datagrams, too; "hang.test" never opens, "never.test" is forbidden. "gone.test" has
-/// its datagrams by a tunnel that does not exist, "blocked.com" by one where it is at 127.0.0.2.
+/// Everything goes directly, datagrams, too; "hang.test" never opens, "never.test" is forbidden. "gone.test"
+/// has its datagrams by a tunnel that does not exist, "blocked.com" by one where it is at 127.0.0.2.
 class DirectOutbound : public client::Outbound {
  public:
   asio::awaitable<Result<client::OpenedConnection>> open(Endpoint to, client::FirstFlight flight,

@@ -49,7 +49,8 @@ TEST_CASE("both versions, whatever their fields are, and not without all of it")
       parts.id = Bytes(20, 3);
       const auto packet = test::seal_initial(parts, frames);
       CHECK(name_in(packet) == "example.org");
-      CHECK(name_in(joined({packet, Bytes{0xd0, 0, 0, 0, 1, 1, 1, 1}})) == "example.org");  // early data behind
+      CHECK(name_in(joined({packet, Bytes{0xd0, 0, 0, 0, 1, 1, 1, 1}})) ==
+            "example.org");  // early data behind
       auto bent = packet;
       bent.back() ^= 1;
       CHECK(name_in(bent).empty());

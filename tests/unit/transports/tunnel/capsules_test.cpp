@@ -71,14 +71,16 @@ TEST_CASE("capsules are taken apart however they are cut, and unknown ones are p
   append_datagram(all, *Endpoint::parse("a.test:1"), bytes("one"));
   add(capsule(0x1234567, Bytes(5000, 7)));
   append_datagram(all, *Endpoint::parse("[2001:db8::1]:2"), {});
-  add(capsule(0, {}));                                  // no context
-  add(capsule(0, bytes(std::string("\x00\x01", 2))));   // another one
-  add(capsule(0, bytes("\x02\x05" "nonsense")));
-  add(capsule(0, Bytes(kMostCapsule + 1, 2)));          // too long for one
+  add(capsule(0, {}));                                 // no context
+  add(capsule(0, bytes(std::string("\x00\x01", 2))));  // another one
+  add(capsule(0, bytes("\x02\x05"
+                       "nonsense")));
+  add(capsule(0, Bytes(kMostCapsule + 1, 2)));  // too long for one
   append_datagram(all, *Endpoint::parse("192.0.2.1:3"), Bytes(2000, 'x'));
   const std::vector<std::string> expected{"a.test:1 one", "[2001:db8::1]:2 ",
                                           "192.0.2.1:3 " + std::string(2000, 'x')};
-  for (const std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{1000}, all.size()}) {
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{1000}, all.size()}) {
     CAPTURE(step);
     CapsuleReader reader;
     CHECK(read_all(all, step, reader) == expected);

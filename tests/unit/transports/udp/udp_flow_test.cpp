@@ -34,7 +34,8 @@ class ScriptedNames final : public Resolver {
 };
 
 struct Peer {
-  Peer(asio::io_context& io, const char* address) : socket(io, udp::endpoint(asio::ip::make_address(address), 0)) {
+  Peer(asio::io_context& io, const char* address)
+      : socket(io, udp::endpoint(asio::ip::make_address(address), 0)) {
     socket.non_blocking(true);
     at = Endpoint(socket.local_endpoint().address(), socket.local_endpoint().port());
   }
@@ -125,11 +126,11 @@ TEST_CASE("an address that cannot be sent to is passed over for the name's next 
 TEST_CASE("what is not admitted is neither sent nor heard") {
   run([](asio::io_context& io, std::shared_ptr<ScriptedNames> names) -> asio::awaitable<void> {
     Peer open(io, "127.0.0.1"), closed(io, "127.0.0.2");
-    const auto flow = make_udp_flow(
-        io.get_executor(), names, [&closed](std::vector<asio::ip::address> addresses, std::uint16_t) {
-          std::erase(addresses, *closed.at.address());
-          return addresses;
-        });
+    const auto flow = make_udp_flow(io.get_executor(), names,
+                                    [&closed](std::vector<asio::ip::address> addresses, std::uint16_t) {
+                                      std::erase(addresses, *closed.at.address());
+                                      return addresses;
+                                    });
     names->known["both.test"] = {*closed.at.address(), *open.at.address()};
     send(*flow, closed.at, "no");
     send(*flow, Endpoint("both.test", closed.at.port()), "no");
