@@ -1,11 +1,18 @@
-"""Datagrams by UDP ASSOCIATE, of programs of others: PySocks, and Dante's client under dig."""
+"""Datagrams by UDP ASSOCIATE, of programs of others: PySocks, Dante's client under dig, and, by a relay that PySocks
+makes, iperf3 and ngtcp2's HTTP/3."""
+import json
+import os
+import re
 import socket
 import threading
 
 import socks
 
 from cases import case, expect
-from lab.processes import sh
+from far import open_by
+from lab.ports import free_port
+from lab.processes import Daemon, sh
+from rig import COVER
 
 
 class Echo:
@@ -84,9 +91,123 @@ def many(rig):
             sock.close()
 
 
+class Forward:
+    """A port whose datagrams go to `host` at `to` by an association, for one program that knows no SOCKS; its connections go
+    to `localhost` there."""
+
+    def __init__(self, proxy, host, to):
+        self.port, self.proxy, self.to = free_port(), proxy, to
+        self.near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.near.bind(("127.0.0.1", self.port))
+        self.listening = socket.create_server(("127.0.0.1", self.port))
+        self.far = associated(proxy)
+        self.far.settimeout(None)
+        self.far.sendto(b"", (host, to))  # PySocks associates with the first one
+        self.program = None
+        for function in (self._up, self._down, self._accept):
+            threading.Thread(target=self._guarded, args=(function, host), daemon=True).start()
+
+    @staticmethod
+    def _guarded(function, *arguments):
+        try:
+            function(*arguments)
+        except (OSError, socks.ProxyError):
+            pass  # at the end
+
+    def _up(self, host):
+        while True:
+            payload, self.program = self.near.recvfrom(1 << 16)
+            self.far.sendto(payload, (host, self.to))
+
+    def _down(self, _):
+        while True:
+            payload, _ = self.far.recvfrom(1 << 16)
+            if self.program:
+                self.near.sendto(payload, self.program)
+
+    def _accept(self, _):
+        while True:
+            near, _ = self.listening.accept()
+            far = open_by(self.proxy, self.to)
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=self._guarded, args=(self._carry, *pair), daemon=True).start()
+
+    @staticmethod
+    def _carry(source, target):
+        while part := source.recv(1 << 16):
+            target.sendall(part)
+        target.shutdown(socket.SHUT_WR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for sock in (self.near, self.listening, self.far):
+            sock.close()
+
+
+def flows(rig):
+    """How many the bridge has had."""
+    done = sh(os.path.join(rig.build_dir, "bridge-server/surang-bridge"), "--config", rig.file("bridge.toml"), "status")
+    return int(re.search(r'"udp_flows":\s*(\d+)', done.stdout).group(1))
+
+
+@case("iperf3 -u, 50 Mbit/s both ways by the tunnel")
+def by_iperf(rig):
+    seen = []
+    for direction in ([], ["-R"]):
+        port = free_port()
+        server = Daemon(["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", str(port)], rig.file("iperf3.log"))
+        server.wait_for("listening")
+        try:
+            with Forward(rig.proxy, "localhost", port) as forward:
+                done = sh("iperf3", "-u", "-J", "-b", "50M", "-l", "1200", "-t", "2", "-c", "127.0.0.1", "-p", str(forward.port),
+                          *direction, check=False)
+        finally:
+            server.stop()
+        said = json.loads(done.stdout)
+        expect("error" not in said, f"{said.get('error')}")
+        lost, packets = said["end"]["sum"]["lost_packets"], said["end"]["sum"]["packets"]
+        expect(packets > 5000 and lost <= packets // 50, f"{direction}: {lost} of {packets} lost")
+        seen.append(f"{lost} of {packets} lost")
+    return ", ".join(seen)
+
+
+@case("ngtcp2's HTTP/3, to addresses, by the way of the site that it names")
+def by_ngtcp2(rig):
+    port = free_port()
+    server = Daemon(["gtlsserver", "-q", "-d", rig.directory, "127.0.0.1", str(port), rig.authority.key,
+                     rig.authority.of("localhost")], rig.file("gtlsserver.log"))
+    with open(rig.file("object"), "rb") as file:
+        wanted = file.read()
+    got = rig.file("http3")
+    os.makedirs(got, exist_ok=True)
+    try:
+        for name, by_bridge in ((COVER, False), ("localhost", True)):
+            before = flows(rig)
+            with Forward(rig.proxy, "127.0.0.1", port) as forward:
+                sh("gtlsclient", "-q", "--exit-on-all-streams-close", f"--download={got}", f"--sni={name}", "127.0.0.1",
+                   str(forward.port), f"https://{name}/object", check=False)
+            with open(os.path.join(got, "object"), "rb") as file:
+                expect(file.read() == wanted, f"{name}: other bytes")
+            os.unlink(os.path.join(got, "object"))
+            expect(flows(rig) - before == by_bridge, f"{name}: {flows(rig) - before} flows of the bridge")
+    finally:
+        server.stop()
+    return "3 MiB each"
+
+
+def name_server(rig):
+    port = free_port()
+    rig.run(["dnsmasq", "-k", "-C", os.devnull, "--no-resolv", "--no-hosts", "--bind-interfaces", "--user=root",
+             "--listen-address=127.0.0.1", f"--port={port}", "--pid-file", "--address=/there.example/192.0.2.44"],
+            "dnsmasq", port)
+    return port
+
+
 @case("dig under Dante's client, by the tunnel")
 def by_dante(rig):
-    dns = rig.name_server()
+    dns = name_server(rig)
     with open(rig.file("socks.conf"), "w") as file:
         file.write(f"""resolveprotocol: fake
 route {{ from: 0.0.0.0/0 to: 0.0.0.0/0 via: 127.0.0.1 port = {rig.proxy} protocol: tcp udp
