@@ -2,7 +2,6 @@
 makes, iperf3 and ngtcp2's HTTP/3."""
 import json
 import os
-import re
 import socket
 import threading
 
@@ -148,8 +147,9 @@ class Forward:
 
 def flows(rig):
     """How many the bridge has had."""
-    done = sh(os.path.join(rig.build_dir, "bridge-server/surang-bridge"), "--config", rig.file("bridge.toml"), "status")
-    return int(re.search(r'"udp_flows":\s*(\d+)', done.stdout).group(1))
+    done = sh(os.path.join(rig.build_dir, "bridge-server/surang-bridge"), "--config", rig.file("bridge.toml"), "status",
+              "--json")
+    return json.loads(done.stdout)["udp_flows"]
 
 
 @case("iperf3 -u, 50 Mbit/s both ways by the tunnel")
