@@ -28,7 +28,9 @@ class RoutingSwitch : public Outbound {
     const auto router = router_;
     co_return co_await router->open(std::move(to), std::move(flight), std::move(begun));
   }
-  DatagramWay datagram_way(const Endpoint& to) override { return router_->datagram_way(to); }
+  DatagramWay datagram_way(const Endpoint& to, const std::string& site) override {
+    return router_->datagram_way(to, site);
+  }
   asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override {
     const auto router = router_;
     co_return co_await router->open_datagrams(way);

@@ -74,14 +74,15 @@ asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext
                                     TaskGroup::Task task) {
   const session::CountOpen open(context.counters);
   error_code ignored;
-  const auto at = socket.local_endpoint(ignored).address(), from = socket.remote_endpoint(ignored).address();
+  const auto local = socket.local_endpoint(ignored).address();
+  const auto remote = socket.remote_endpoint(ignored).address();
   session::Session s{Browser(make_tcp_stream(std::move(socket))),
                      context,
                      context.options,
                      ++context.counters.opened,
                      task,
-                     at,
-                     from};
+                     local,
+                     remote};
   const auto n = co_await s.browser.read_more(s.options->negotiation_limit);
   if (!n || *n == 0) co_return;
   const auto first = static_cast<unsigned char>(s.browser.input[0]);

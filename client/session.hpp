@@ -55,7 +55,7 @@ struct Session {
   std::shared_ptr<const SessionOptions> options;
   std::uint64_t id;
   TaskGroup::Task task;
-  asio::ip::address at, from;  ///< of ours, to which the browser has connected, and of its own
+  asio::ip::address local, remote;  ///< ours, to which the browser has connected, and its own
 };
 
 enum class Refusal { none, self, rule };

@@ -20,6 +20,7 @@
 #include "transports/core/process.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
+#include "transports/core/wrapping_flow.hpp"
 #include "transports/tcp/congestion.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
@@ -35,6 +36,7 @@ using asio::ip::tcp;
 using namespace std::chrono_literals;
 
 constexpr auto kProxyHeaderLimit = 5s;
+constexpr unsigned kMostFlows = 1024;  // of datagrams, for one user in all sessions
 
 TcpDialerOptions egress_options(Shared& shared) {
   TcpDialerOptions options;
@@ -45,22 +47,41 @@ TcpDialerOptions egress_options(Shared& shared) {
   return options;
 }
 
-class UdpOpener final : public DatagramOpener {
+// One of a user's flows, counted while it is open.
+class CountedFlow final : public WrappingFlow {
+ public:
+  CountedFlow(DatagramFlowPtr inner, std::shared_ptr<Account> account)
+      : WrappingFlow(std::move(inner)), account_(std::move(account)) {}
+  ~CountedFlow() override { --account_->flows; }
+
+ private:
+  const std::shared_ptr<Account> account_;
+};
+
+// One user's, whose ports are bounded.
+class UserDatagrams final : public DatagramOpener {
  public:
   /// `resolver` must outlive its flows.
-  UdpOpener(asio::any_io_executor executor, Resolver& resolver, AdmitAddresses admit)
+  UserDatagrams(asio::any_io_executor executor, Resolver& resolver, AdmitAddresses admit,
+                std::shared_ptr<Account> account)
       : executor_(std::move(executor)),
         resolver_(std::shared_ptr<void>(), &resolver),
-        admit_(std::move(admit)) {}
+        admit_(std::move(admit)),
+        account_(std::move(account)) {}
 
   asio::awaitable<Result<DatagramFlowPtr>> open() override {
-    co_return make_udp_flow(executor_, resolver_, admit_);
+    if (account_->flows.fetch_add(1) >= kMostFlows) {
+      --account_->flows;
+      co_return make_error_code(Errc::limit);
+    }
+    co_return std::make_unique<CountedFlow>(make_udp_flow(executor_, resolver_, admit_), account_);
   }
 
  private:
   const asio::any_io_executor executor_;
   const std::shared_ptr<Resolver> resolver_;
   const AdmitAddresses admit_;
+  const std::shared_ptr<Account> account_;
 };
 
 // What one user asks about destinations: within that user's limit, and on that user's account.
@@ -88,7 +109,6 @@ struct Worker::Impl {
         tasks(io.get_executor()),
         cover_names(io.get_executor(), resolver),
         egress(resolver, egress_options(given)),
-        datagrams(io.get_executor(), resolver, egress_options(given).admit),
         reach(io.get_executor(), resolver, egress_options(given), tls::make_client_context()),
         cover(cover_names, {}) {
     make_https();
@@ -207,6 +227,7 @@ struct Worker::Impl {
     const auto id = ++next_id;
     spdlog::debug("s{}: session opens", id);
     UserControl control(reach, account);
+    UserDatagrams datagrams(io.get_executor(), resolver, egress_options(shared).admit, account);
     const auto ended = co_await tunnel::serve(std::move(peer), account->key, egress, limits, shared.served,
                                               account->used, shared.draining, &control, &datagrams);
     spdlog::debug("s{}: session ends: {}", id, ended ? "done" : ended.error().message());
@@ -244,7 +265,6 @@ struct Worker::Impl {
   TaskGroup tasks;
   RememberingResolver cover_names;
   TcpDialer egress;
-  UdpOpener datagrams;
   ReachCheck reach;
   TcpDialer cover;
   tunnel::ServeLimits limits;

@@ -20,10 +20,11 @@ struct Account {
   std::atomic<std::int64_t> expires{INT64_MAX};  ///< unix seconds
   std::atomic<std::uint64_t> quota{UINT64_MAX};  ///< bytes
   std::atomic<bool> removed{false};
-  std::atomic<std::uint64_t> used{0};  ///< bytes, of all time
-  std::atomic<unsigned> sessions{0};   ///< open now, over all workers
-  QuestionLimit questions;             ///< control requests, over all workers
-  std::uint64_t stored = 0;            ///< of `used`, what the database has; only the flushing thread's
+  std::atomic<std::uint64_t> used{0};   ///< bytes, of all time
+  std::atomic<unsigned> sessions{0};    ///< open now, over all workers
+  std::atomic<std::uint32_t> flows{0};  ///< of datagrams, open now
+  QuestionLimit questions;              ///< control requests, over all workers
+  std::uint64_t stored = 0;             ///< of `used`, what the database has; only the flushing thread's
 
   /// Whether its sessions may go on at `now` (unix seconds).
   bool in_good_standing(std::int64_t now) const noexcept { return !removed && now < expires && used < quota; }

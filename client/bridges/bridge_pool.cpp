@@ -129,8 +129,12 @@ asio::awaitable<Result<DatagramFlowPtr>> BridgePool::open() {
   }
   const LanePtr lane = s->preferred;
   s->doubt(lane);
-  auto flow = co_await lane->carrier->open();
-  if (flow) s->used(lane);
+  auto opened = co_await lane->carrier->open();
+  if (!opened) co_return opened.error();
+  auto flow = std::make_unique<LaneFlow>(std::move(*opened), lane, [pool = std::weak_ptr(s), lane] {
+    if (const auto self = pool.lock()) self->used(lane);
+  });
+  s->flows.push_back(*flow);
   co_return flow;
 }
 

@@ -31,6 +31,7 @@ void BridgePool::State::leave_old_network() {
       lane->failures = 0;  // they were the other network's
       lane->rtt = {};
     }
+    LaneFlow::close_all(flows, nullptr);
     spdlog::info("another network: the bridges are dialled afresh");
   }
   arrive();

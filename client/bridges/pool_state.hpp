@@ -10,6 +10,7 @@
 
 #include "client/bridges/bridge_pool.hpp"
 #include "client/bridges/lane.hpp"
+#include "client/bridges/lane_flow.hpp"
 #include "client/bridges/movable_stream.hpp"
 #include "client/bridges/way_out.hpp"
 #include "transports/core/task_group.hpp"
@@ -56,7 +57,8 @@ struct BridgePool::State : MovableStream::Pool, std::enable_shared_from_this<Bri
   std::string network;  // that the lanes' records are of
   WayOut from;          // of the sessions
   unsigned moves = 0;   // to other networks
-  Wakeup settled;       // a search ended
+  LaneFlow::List flows;
+  Wakeup settled;  // a search ended
   TaskGroup tasks;
 
   bool up() const { return preferred && preferred->live(); }

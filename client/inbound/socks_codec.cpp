@@ -197,6 +197,7 @@ void SocksCodec::finish(std::string_view host, std::uint16_t port) {
                   udp ? "UDP ASSOCIATE is not supported here" : "BIND is not supported");
   if (command != kConnect && !udp) return refuse(SocksAnswer::not_supported, "unknown command");
   auto to = Endpoint::make(host, port);
+  if (!to && udp) to = Endpoint("0.0.0.0", 0);  // what a client says that does not know
   if (!to) return refuse(SocksAnswer::host_unreachable, "not a host name");
   if (port == 0 && !udp) return refuse(SocksAnswer::failed, "port 0");
   destination_ = std::move(*to);

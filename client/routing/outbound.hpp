@@ -48,8 +48,12 @@ class Outbound {
                                                          std::shared_ptr<HeadStart> begun) = 0;
 
   enum class DatagramWay { refused, direct, tunnel };
-  /// The way of datagrams to `to`, as rules and verdicts have it; they are nobody's evidence. No I/O.
-  virtual DatagramWay datagram_way([[maybe_unused]] const Endpoint& to) { return DatagramWay::refused; }
+  /// The way of datagrams to `to`, as rules and verdicts have it; they are nobody's evidence. `site`: whose
+  /// name they show, which is that of `to` where they show none. No I/O.
+  virtual DatagramWay datagram_way([[maybe_unused]] const Endpoint& to,
+                                   [[maybe_unused]] const std::string& site) {
+    return DatagramWay::refused;
+  }
   /// A flow by that way, for all who are sent to by it. Errc::no_route: there is none.
   virtual asio::awaitable<Result<DatagramFlowPtr>> open_datagrams([[maybe_unused]] DatagramWay way) {
     co_return make_error_code(Errc::no_route);

@@ -1,5 +1,7 @@
 #include "client/routing/quic_site.hpp"
 
+#include <utility>
+
 namespace surang::client {
 namespace {
 
@@ -12,13 +14,14 @@ constexpr unsigned kMostHeld = 4;
 QuicSite::Look QuicSite::look(std::span<const std::uint8_t> payload) {
   using State = tls::QuicHello::State;
   if (!looking_ && !tls::QuicHello::may_begin(payload)) return Look::same;
-  if (!looking_) hello_ = {};
   const auto state = hello_.feed(payload);
   looking_ = state == State::need_more && held_ < kMostHeld;
   held_ = looking_ ? held_ + 1 : 0;
   if (looking_) return Look::hold;
-  if (state != State::complete || hello_.server_name().empty()) return Look::same;
-  name_ = hello_.server_name();
+  auto name = hello_.server_name();
+  hello_ = {};
+  if (state != State::complete || name.empty()) return Look::same;
+  name_ = std::move(name);
   return Look::site;
 }
 

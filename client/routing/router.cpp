@@ -66,7 +66,7 @@ class BelievedNames final : public Resolver {
     const auto core = core_;
     auto& names = *core->parts.names;
     auto answer = co_await names.system(host);
-    const bool doubted = answer.doubt != Signal::none || answer.addresses.empty();
+    const bool doubted = core->known_of(host).names_lie || is_dns(answer.doubt) || answer.addresses.empty();
     if (doubted && names.has_encrypted()) co_return co_await names.encrypted(std::move(host));
     if (answer.addresses.empty()) co_return answer.error;
     co_return std::move(answer.addresses);
@@ -133,11 +133,11 @@ error_code Router::refuses(const Endpoint& to) const {
   return {};
 }
 
-Outbound::DatagramWay Router::datagram_way(const Endpoint& to) {
+Outbound::DatagramWay Router::datagram_way(const Endpoint& to, const std::string& site) {
   core_->follow_network();
-  const auto plan = plan_ways(core_->facts(to, to.host(), nullptr));
+  const auto plan = plan_ways(core_->facts(to, site, nullptr));
   if (plan.empty()) return DatagramWay::refused;
-  // What is cut or asked elsewhere to get a connection through is of no help to datagrams.
+  // What is cut to get a connection through is of no help to datagrams.
   const bool direct = plan.front().way == Way::direct || !core_->parts.datagrams;
   const bool must_not = plan.front().way == Way::tunnel && !core_->parts.datagrams;
   return must_not ? DatagramWay::refused : direct ? DatagramWay::direct : DatagramWay::tunnel;

@@ -53,7 +53,7 @@ class Router : public Outbound {
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun) override;
   error_code refuses(const Endpoint& to) const override;
-  DatagramWay datagram_way(const Endpoint& to) override;
+  DatagramWay datagram_way(const Endpoint& to, const std::string& site) override;
   asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override;
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",

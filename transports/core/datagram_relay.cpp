@@ -1,8 +1,5 @@
 #include "transports/core/datagram_relay.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "transports/core/alarm.hpp"
 #include "transports/core/task_group.hpp"
 
@@ -11,36 +8,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr unsigned kTurnsBeforeYield = 32;
-
 struct Datagrams {
   TaskGroup& tasks;
   Clock::time_point last = Clock::now();
 };
 
 asio::awaitable<void> carry(DatagramFlow& from, DatagramFlow& to, Datagrams& both) {
-  for (unsigned turns = 0;;) {
-    {
-      ScratchBuffer block;
-      const std::span room(block.data(), ScratchBuffer::kSize);
-      const auto received = from.try_receive(room);
-      if (received) {
-        to.send(received->from, room.first(received->size));
-        both.last = Clock::now();
-        ++turns;
-      } else if (received.error() == Errc::would_block) {
-        turns = 0;
-      } else {
-        co_return both.tasks.cancel();
-      }
-    }
-    if (turns == 0) {
-      co_await from.wait_readable();
-    } else if (turns == kTurnsBeforeYield) {
-      turns = 0;
-      co_await asio::post(from.executor(), asio::use_awaitable);
-    }
-  }
+  co_await receive_each(from, [&to, &both](const Endpoint& peer, std::span<const std::uint8_t> payload) {
+    to.send(peer, payload);
+    both.last = Clock::now();
+  });
+  both.tasks.cancel();
 }
 
 void end_when_idle(Alarm& alarm, Datagrams& both, Clock::duration limit) {

@@ -1,6 +1,7 @@
 #include "transports/core/socks_address.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/endian/conversion.hpp>
 #include <string_view>
 
@@ -37,6 +38,12 @@ void append(std::vector<std::uint8_t>& to, const Endpoint& endpoint) {
   std::array<std::uint8_t, 2> port{};
   boost::endian::store_big_u16(port.data(), endpoint.port());
   append_bytes(to, port);
+}
+
+std::size_t size_of(const Endpoint& endpoint) noexcept {
+  const auto& address = endpoint.address();
+  if (address) return 1 + (address->is_v4() ? 4 : 16) + 2;
+  return 1 + 1 + std::min<std::size_t>(endpoint.host().size(), 255) + 2;
 }
 
 std::optional<Parsed> parse(std::span<const std::uint8_t> bytes) {

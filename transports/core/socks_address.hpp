@@ -12,7 +12,6 @@
 namespace surang::socks_address {
 
 inline constexpr std::uint8_t kIpv4 = 1, kName = 3, kIpv6 = 4;
-inline constexpr std::size_t kMostBytes = 1 + 1 + 255 + 2;
 
 struct Parsed {
   Endpoint endpoint;
@@ -21,6 +20,9 @@ struct Parsed {
 
 /// Of names the first 255 bytes only; Endpoint::make gives none that is longer.
 void append(std::vector<std::uint8_t>& to, const Endpoint& endpoint);
+
+/// Bytes that append() adds.
+std::size_t size_of(const Endpoint& endpoint) noexcept;
 
 /// What stands at the beginning of `bytes`; nothing where that is no address, or a name that cannot be one.
 std::optional<Parsed> parse(std::span<const std::uint8_t> bytes);

@@ -12,7 +12,7 @@
 namespace surang::tunnel {
 namespace {
 
-constexpr std::size_t kMostWaiting = 256 * 1024;
+constexpr std::size_t kMostWaiting = 128 * 1024;
 
 class CapsuleFlow final : public DatagramFlow {
  public:
@@ -77,6 +77,7 @@ class CapsuleFlow final : public DatagramFlow {
     for (;;) {
       while (shared->out.empty()) {
         batch = {};
+        shared->out = {};
         co_await shared->more.wait(shared->stream->executor());
       }
       batch.clear();

@@ -6,7 +6,7 @@
 
 namespace surang::tunnel {
 
-/// Ends with the stream, whose error is its own. What has waited for the stream's window beyond 256 KiB is
+/// Ends with the stream, whose error is its own. What has waited for the stream's window beyond 128 KiB is
 /// lost.
 DatagramFlowPtr make_capsule_flow(StreamPtr stream);
 

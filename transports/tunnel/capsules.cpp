@@ -9,13 +9,11 @@ namespace surang::tunnel {
 
 void append_datagram(std::vector<std::uint8_t>& to, const Endpoint& peer,
                      std::span<const std::uint8_t> payload) {
-  std::vector<std::uint8_t> head;
-  head.reserve(1 + socks_address::kMostBytes);
-  append_varint(head, kAddressedContext);
-  socks_address::append(head, peer);
+  static_assert(kAddressedContext < 64);  // one byte
   append_varint(to, kDatagramCapsule);
-  append_varint(to, head.size() + payload.size());
-  to.insert(to.end(), head.begin(), head.end());
+  append_varint(to, 1 + socks_address::size_of(peer) + payload.size());
+  append_varint(to, kAddressedContext);
+  socks_address::append(to, peer);
   to.insert(to.end(), payload.begin(), payload.end());
 }
 
@@ -43,7 +41,7 @@ std::optional<std::uint64_t> CapsuleReader::take_number(std::span<const std::uin
 
 std::optional<std::span<const std::uint8_t>> CapsuleReader::next(std::span<const std::uint8_t>& input) {
   if (field_ == Field::given) {
-    bytes_.clear();
+    bytes_ = {};
     field_ = Field::type;
   }
   for (;;) {

@@ -34,10 +34,6 @@ class CapsuleReader {
   /// holds until the next call. Nothing when all is taken. Capsules of other types are passed over unread,
   /// and so are DATAGRAM capsules longer than kMostCapsule (RFC 9297 3.3, 3.5).
   std::optional<std::span<const std::uint8_t>> next(std::span<const std::uint8_t>& input);
-  /// Between two capsules: an end here is none in the middle of something.
-  bool at_boundary() const noexcept {
-    return field_ == Field::given || (field_ == Field::type && bytes_.empty());
-  }
 
  private:
   enum class Field { type, length, value, skipped, given };

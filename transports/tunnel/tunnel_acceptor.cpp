@@ -14,6 +14,8 @@
 namespace surang::tunnel {
 namespace {
 
+constexpr std::string_view kDenied = "surang; error=http_request_denied";  // RFC 9209 2.3.9
+
 H2Options options_of(const ServeLimits& limits, ServeCounters& counters,
                      std::atomic<std::uint64_t>& user_bytes, bool takes_datagrams) {
   H2Options options;
@@ -95,7 +97,7 @@ class Server final : public H2Observer {
  private:
   void refuse_question(H2Stream& stream) {
     ++counters_.refused_questions;
-    stream.refuse(429, "surang; error=http_request_denied");
+    stream.refuse(429, kDenied);
   }
 
   asio::awaitable<void> tell(Endpoint to, std::unique_ptr<H2Stream> stream, TaskGroup::Task task) {
@@ -120,14 +122,15 @@ class Server final : public H2Observer {
     if (said) (void)co_await stream->shutdown_write();
   }
 
+  void refuse_flow(H2Stream& stream) {
+    ++counters_.refused_flows;
+    stream.refuse(429, kDenied);
+  }
+
   void begin_flow(std::string_view path, std::unique_ptr<H2Stream> stream) {
     if (path != kAnyPeerPath) return stream->refuse(400, "surang; error=http_request_error");
-    if (flows_ >= limits_.max_flows) {
-      ++counters_.refused_flows;
-      return stream->refuse(429, "surang; error=http_request_denied");
-    }
+    if (flows_ >= limits_.max_flows) return refuse_flow(*stream);
     ++flows_;
-    ++counters_.flows;
     tasks_.spawn(carry_datagrams(std::move(stream)));
   }
 
@@ -137,11 +140,8 @@ class Server final : public H2Observer {
       ~Done() { --flows; }
     } const done{flows_};
     auto opened = co_await datagrams_->open();
-    if (!opened) {
-      const auto refusal = refusal_of(opened.error());
-      stream->refuse(refusal.status, refusal.proxy_status);
-      co_return;
-    }
+    if (!opened) co_return refuse_flow(*stream);
+    ++counters_.flows;
     const auto far = std::move(*opened);
     stream->respond(200, kCapsuleFields, true);
     const auto near = make_capsule_flow(std::move(stream));

@@ -21,7 +21,7 @@ struct ServeLimits {
   std::uint32_t max_pings_per_minute = 300;
   std::chrono::seconds idle_session_limit{600};
   std::chrono::seconds stream_idle_limit{7440};  ///< as any relay
-  std::uint32_t max_flows = 256;                 ///< of datagrams, per session
+  std::uint32_t max_flows = 512;                 ///< of datagrams, per session
   std::chrono::seconds flow_idle_limit{300};     ///< without one (RFC 4787 REQ-5)
 };
 

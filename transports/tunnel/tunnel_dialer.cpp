@@ -201,7 +201,7 @@ asio::awaitable<Result<DatagramFlowPtr>> TunnelDialer::open() {
   const auto s = impl_->state;
   auto session = co_await impl_->session();
   if (!session) co_return session.error();
-  if (!(*session)->heard()) {  // what it takes stands in its settings
+  while (!(*session)->heard()) {  // what it takes stands in its settings
     (*session)->introduce();
     const auto pong = co_await with_timeout(s->options.connect_limit, (*session)->ping());
     if (!pong) co_return pong.error();

@@ -1,8 +1,9 @@
 #include "transports/udp/udp_flow.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -11,24 +12,33 @@
 #include <utility>
 
 #include "transports/core/task_group.hpp"
+#include "transports/core/timeout.hpp"
 #include "transports/core/wakeup.hpp"
+#include "transports/udp/udp_socket.hpp"
 
 namespace surang {
 namespace {
 
 using asio::ip::udp;
+using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
+using Addresses = std::vector<asio::ip::address>;
 
-constexpr std::size_t kMostNames = 64;   // known at a time
-constexpr std::size_t kMostWaiting = 8;  // datagrams for one name
-constexpr std::chrono::seconds kKnown{60};
-constexpr int kSocketBuffer = 1 << 20;  // bytes, where the system lets it
+constexpr std::size_t kMostNames = 64;                 // known at a time
+constexpr std::size_t kMostWaiting = 8;                // datagrams for one name
+constexpr std::size_t kMostWaitingBytes = 128 * 1024;  // for all of them
+constexpr auto kKnown = 60s, kUnknown = 5s;            // before a name is asked for again
+constexpr auto kAskLimit = 5s;
+constexpr auto kAdmitted = 1s;
+constexpr auto kOpenAgain = 1s;
+constexpr unsigned kMostPassedOver = 32;  // in a row, before others run
 
-// Peers of one kind that were looked at last, so that a busy flow does not ask again and again.
+// A peer that was asked about a moment ago.
 struct Admitted {
   asio::ip::address address;
   std::uint16_t port = 0;
   bool permitted = false;
+  Clock::time_point until{};
 };
 
 struct Family {
@@ -36,13 +46,19 @@ struct Family {
   udp::socket socket;
   bool ready = false;  // may have something to read
   Wakeup drained;
+  Clock::time_point open_again{};
+};
+
+struct Waiting {
+  std::uint16_t port;
+  std::vector<std::uint8_t> payload;
 };
 
 struct Name {
-  std::vector<asio::ip::address> addresses;
-  Clock::time_point until{};  // they hold
+  Addresses addresses;  // the one in use first; of the last answer that there was
+  Clock::time_point until{}, last_use{};
   bool asked = false;
-  std::vector<std::pair<std::uint16_t, std::vector<std::uint8_t>>> waiting;  // by port
+  std::vector<Waiting> waiting;  // for the first answer
 };
 
 // What the flow's tasks work with, and hold.
@@ -52,30 +68,27 @@ struct Core : std::enable_shared_from_this<Core> {
 
   Family* family(bool v6) {
     auto& family = families[v6 ? 1 : 0];
-    if (family) return family->socket.is_open() ? &*family : nullptr;
-    family.emplace(executor);
-    auto& socket = family->socket;
-    error_code ec, ignored;
-    socket.open(v6 ? udp::v6() : udp::v4(), ec);
-    if (!ec && v6) socket.set_option(asio::ip::v6_only(true), ec);
-    if (!ec) socket.bind({v6 ? udp::v6() : udp::v4(), 0}, ec);
-    if (!ec) socket.non_blocking(true, ec);
-    if (ec) socket.close(ignored);
-    if (ec) return nullptr;
-    socket.set_option(asio::socket_base::receive_buffer_size(kSocketBuffer), ignored);
-    socket.set_option(asio::socket_base::send_buffer_size(kSocketBuffer), ignored);
+    if (!family) family.emplace(executor);
+    if (family->socket.is_open()) return &*family;
+    const auto now = Clock::now();
+    if (now < family->open_again) return nullptr;
+    family->open_again = now + kOpenAgain;
+    if (open_udp_socket(family->socket, {v6 ? udp::v6() : udp::v4(), 0})) return nullptr;
     tasks.spawn(watch(shared_from_this(), *family));
     return &*family;
   }
 
   bool permits(Admitted& last, const asio::ip::address& address, std::uint16_t port) {
     if (!admit) return true;
-    if (last.address != address || last.port != port) last = {address, port, !admit({address}, port).empty()};
+    const auto now = Clock::now();
+    if (now >= last.until || last.address != address || last.port != port)
+      last = {address, port, !admit({address}, port).empty(), now + kAdmitted};
     return last.permitted;
   }
 
   // False: not by that address.
   bool send_to(const asio::ip::address& address, std::uint16_t port, std::span<const std::uint8_t> payload) {
+    if (!permits(sent_to, address, port)) return false;
     auto* const by = family(address.is_v6());
     if (!by) return false;
     error_code ec;
@@ -84,36 +97,62 @@ struct Core : std::enable_shared_from_this<Core> {
            ec == asio::error::connection_refused;  // of another peer, by ICMP
   }
 
-  void send_to_any(const std::vector<asio::ip::address>& addresses, std::uint16_t port,
-                   std::span<const std::uint8_t> payload) {
-    const auto permitted = admit ? admit(addresses, port) : addresses;
-    for (const auto& address : permitted)
-      if (send_to(address, port, payload)) return;
+  // By one address as long as that does, though others were named by now: who is spoken to must stay the
+  // same.
+  void send_to_any(Name& name, std::uint16_t port, std::span<const std::uint8_t> payload) {
+    auto& all = name.addresses;
+    const auto by =
+        std::ranges::find_if(all, [&](const auto& address) { return send_to(address, port, payload); });
+    if (by != all.end() && by != all.begin()) std::rotate(all.begin(), by, by + 1);
+  }
+
+  // Null: too many are being asked for.
+  Name* name_of(const std::string& host) {
+    if (const auto found = names.find(host); found != names.end()) return &found->second;
+    if (names.size() >= kMostNames) {
+      const auto idle = std::ranges::min_element(names, {}, [](const auto& entry) {
+        return entry.second.asked ? Clock::time_point::max() : entry.second.last_use;
+      });
+      if (idle->second.asked) return nullptr;
+      names.erase(idle);
+    }
+    return &names[host];
   }
 
   void send_by_name(const std::string& host, std::uint16_t port, std::span<const std::uint8_t> payload) {
     const auto now = Clock::now();
-    if (!names.contains(host) && names.size() >= kMostNames)
-      std::erase_if(names,
-                    [now](const auto& entry) { return !entry.second.asked && entry.second.until <= now; });
-    if (!names.contains(host) && names.size() >= kMostNames) return;
-    auto& name = names[host];
-    if (now < name.until) return send_to_any(name.addresses, port, payload);
-    if (name.waiting.size() < kMostWaiting)
-      name.waiting.emplace_back(port, std::vector<std::uint8_t>(payload.begin(), payload.end()));
-    if (!std::exchange(name.asked, true)) tasks.spawn(find(shared_from_this(), host));
+    auto* const name = name_of(host);
+    if (!name) return;
+    name->last_use = now;
+    if (now >= name->until && !std::exchange(name->asked, true)) tasks.spawn(find(shared_from_this(), host));
+    if (!name->addresses.empty()) return send_to_any(*name, port, payload);
+    if (!name->asked || name->waiting.size() >= kMostWaiting ||
+        waiting_bytes + payload.size() > kMostWaitingBytes)
+      return;
+    waiting_bytes += payload.size();
+    name->waiting.push_back({port, {payload.begin(), payload.end()}});
   }
 
   static asio::awaitable<void> find(std::shared_ptr<Core> core, std::string host) {
-    auto found = co_await core->resolver->resolve(host);
+    auto found = co_await with_timeout(kAskLimit, core->resolver->resolve(host));
+    if (core->closed) co_return;
     auto& name = core->names[host];
     name.asked = false;
-    name.until = Clock::now() + kKnown;
-    name.addresses = found ? std::move(*found) : std::vector<asio::ip::address>();
-    if (!found) name.until = {};  // asked again by the next one
-    for (auto& address : name.addresses) address = unmapped(address);
-    for (const auto& [port, payload] : std::exchange(name.waiting, {}))
-      core->send_to_any(name.addresses, port, payload);
+    name.until = Clock::now() + (found ? kKnown : kUnknown);
+    if (found) core->take_answer(name, std::move(*found));
+    for (const auto& [port, payload] : std::exchange(name.waiting, {})) {
+      core->waiting_bytes -= payload.size();
+      core->send_to_any(name, port, payload);
+    }
+  }
+
+  static void take_answer(Name& name, Addresses found) {
+    for (auto& address : found) address = unmapped(address);
+    if (!name.addresses.empty()) {
+      const auto in_use = std::ranges::find(found, name.addresses.front());
+      if (in_use != found.end()) std::rotate(found.begin(), in_use, in_use + 1);
+    }
+    name.addresses = std::move(found);
   }
 
   static asio::awaitable<void> watch(std::shared_ptr<Core> core, Family& family) {
@@ -128,11 +167,18 @@ struct Core : std::enable_shared_from_this<Core> {
     }
   }
 
+  bool ready() const {
+    return closed ||
+           std::ranges::any_of(families, [](const auto& family) { return family && family->ready; });
+  }
+
   const asio::any_io_executor executor;
   const std::shared_ptr<Resolver> resolver;
   const AdmitAddresses admit;
   std::array<std::optional<Family>, 2> families;  // IPv4, IPv6
+  unsigned turn = 0;                              // which of them is read next
   std::map<std::string, Name> names;
+  std::size_t waiting_bytes = 0;
   Admitted sent_to, heard_from;
   Wakeup readable;
   bool closed = false;
@@ -149,24 +195,24 @@ class UdpFlow final : public DatagramFlow {
 
   void send(const Endpoint& to, std::span<const std::uint8_t> payload) override {
     if (core_->closed || payload.size() > kMostPayload || to.port() == 0) return;
-    if (!to.address()) return core_->send_by_name(to.host(), to.port(), payload);
-    const auto address = unmapped(*to.address());
-    if (core_->permits(core_->sent_to, address, to.port())) core_->send_to(address, to.port(), payload);
+    if (to.address())
+      core_->send_to(unmapped(*to.address()), to.port(), payload);
+    else
+      core_->send_by_name(to.host(), to.port(), payload);
   }
 
   Result<Received> try_receive(std::span<std::uint8_t> into) override {
     if (core_->closed) return make_error_code(Errc::closed);
-    for (auto& family : core_->families) {
-      while (family && family->ready) {
-        udp::endpoint from;
-        error_code ec;
-        const auto n = family->socket.receive_from(asio::buffer(into.data(), into.size()), from, 0, ec);
-        if (ec) {  // nothing is there, or it was some peer's ICMP
-          family->ready = false;
-          family->drained.notify();
-        }
-        if (ec || n > kMostPayload || !core_->permits(core_->heard_from, from.address(), from.port()))
-          continue;
+    for (unsigned passed_over = 0; passed_over < kMostPassedOver && core_->ready(); ++passed_over) {
+      auto& family = core_->families[++core_->turn % 2];
+      if (!family || !family->ready) continue;
+      udp::endpoint from;
+      error_code ec;
+      const auto n = family->socket.receive_from(asio::buffer(into.data(), into.size()), from, 0, ec);
+      if (ec) {  // nothing is there, or it was some peer's ICMP
+        family->ready = false;
+        family->drained.notify();
+      } else if (n <= kMostPayload && core_->permits(core_->heard_from, from.address(), from.port())) {
         return Received{Endpoint(from.address(), from.port()), n};
       }
     }
@@ -175,12 +221,8 @@ class UdpFlow final : public DatagramFlow {
 
   asio::awaitable<void> wait_readable() override {
     const auto core = core_;
-    const auto ready = [&core] {
-      for (const auto& family : core->families)
-        if (family && family->ready) return true;
-      return core->closed;
-    };
-    while (!ready()) co_await core->readable.wait(core->executor);
+    if (core->ready()) co_await asio::post(core->executor, asio::use_awaitable);
+    while (!core->ready()) co_await core->readable.wait(core->executor);
   }
 
   void close() noexcept override {

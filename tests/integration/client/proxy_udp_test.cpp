@@ -13,18 +13,18 @@ namespace {
 
 const std::string kAssociate("\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00", 13);
 
-// A port that waits for datagrams at most so long.
+// A port that waits for its datagrams.
 class UdpPort {
  public:
-  explicit UdpPort(const char* address = "127.0.0.1", int milliseconds = 5000, std::uint16_t port = 0)
-      : socket_(io_, udp::endpoint(asio::ip::make_address(address), port)) {
-    const timeval limit{milliseconds / 1000, milliseconds % 1000 * 1000};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
+  explicit UdpPort(const char* address = "127.0.0.1", std::uint16_t port = 0)
+      : socket_(io_, udp::endpoint(asio::ip::make_address(address), port)) {}
   std::uint16_t port() const { return socket_.local_endpoint().port(); }
   void say(std::string_view text, const udp::endpoint& to) { socket_.send_to(asio::buffer(text), to); }
-  // Empty: none came.
-  std::string hear() {
+  bool hears_nothing() { return hear(300).empty(); }
+  // Empty: none came within that time.
+  std::string hear(int milliseconds = 8000) {
+    const timeval limit{milliseconds / 1000, milliseconds % 1000 * 1000};
+    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     std::string text(70000, '\0');
     error_code ec;
     const auto n = socket_.receive_from(asio::buffer(text), from, 0, ec);
@@ -93,7 +93,7 @@ TEST_CASE("datagrams go to any peers, by address and name, and their answers say
 
 TEST_CASE("an association is its connection's: another sender is not heard, and it ends with it") {
   Proxy proxy;
-  UdpPort site("127.0.0.1", 300);
+  UdpPort site;
   Associated client(proxy);
   client.say(at(site), "mine");
   CHECK(site.hear() == "mine");
@@ -101,7 +101,7 @@ TEST_CASE("an association is its connection's: another sender is not heard, and 
   UdpPort other, elsewhere("127.0.0.9");
   client.say_raw(Associated::wrapped(at(site), "not mine"), other);
   client.say_raw(Associated::wrapped(at(site), "not mine"), elsewhere);
-  CHECK(site.hear().empty());
+  CHECK(site.hears_nothing());
   client.say(at(site), "still mine");
   CHECK(site.hear() == "still mine");
   client.control.say("whatever");  // means nothing
@@ -111,25 +111,59 @@ TEST_CASE("an association is its connection's: another sender is not heard, and 
   client.control.end();
   CHECK(client.control.hear_all().empty());
   client.say(at(site), "nobody's");
-  CHECK(site.hear().empty());
+  CHECK(site.hears_nothing());
 }
 
-TEST_CASE("a port that was named is the one that is heard") {
+TEST_CASE("rubbish, and who is not the client, claim no association") {
   Proxy proxy;
-  UdpPort site("127.0.0.1", 300), named, other;
+  UdpPort site, other, elsewhere("127.0.0.9");
+  Associated client(proxy);
+  client.say_raw("rubbish", other);
+  client.say_raw(Associated::wrapped(at(site), "not mine"), elsewhere);
+  CHECK(site.hears_nothing());
+  client.say(at(site), "mine");
+  CHECK(site.hear() == "mine");
+}
+
+TEST_CASE("a flow that has ended is opened again for what is sent next") {
+  Proxy proxy;
+  UdpPort far("127.0.0.2");
+  Associated client(proxy);
+  const Endpoint blocked("blocked.com", far.port());
+  client.say(blocked, "first");
+  CHECK(far.hear() == "first");
+  const auto before = far.from;
+  proxy.outbound.cut_flows = true;
+  client.say(blocked, "lost");  // by the one that ends with it
+  CHECK(far.hears_nothing());
+  proxy.outbound.cut_flows = false;
+  client.say(blocked, "second");
+  CHECK(far.hear() == "second");
+  CHECK(far.from != before);
+  far.say("back", far.from);
+  CHECK(client.hear() == at(far, "127.0.0.2").to_string() + " back");
+}
+
+TEST_CASE("a port that was named is the one that is heard, where that can be the client's") {
+  Proxy proxy;
+  UdpPort site, named, other;
   auto request = kAssociate;
   request[11] = static_cast<char>(named.port() >> 8);
   request[12] = static_cast<char>(named.port() & 255);
   Associated client(proxy, request);
   client.say_raw(Associated::wrapped(at(site), "other"), other);
-  CHECK(site.hear().empty());
+  CHECK(site.hears_nothing());
   client.say_raw(Associated::wrapped(at(site), "named"), named);
   CHECK(site.hear() == "named");
+  request[8] = 93;  // somebody else's address: no word of its port
+  Associated mistaken(proxy, request);
+  mistaken.say(at(site), "any");
+  CHECK(site.hear() == "any");
 }
 
 TEST_CASE("fragments, rubbish, what is forbidden and what has no way are lost, and harm nobody") {
   Proxy proxy;
-  UdpPort site("127.0.0.1", 300);
+  UdpPort site;
   Associated client(proxy);
   auto fragment = Associated::wrapped(at(site), "fragment");
   fragment[2] = 1;
@@ -143,13 +177,13 @@ TEST_CASE("fragments, rubbish, what is forbidden and what has no way are lost, a
     client.say_raw(bad, client.port);
   client.say(at(site), "whole");
   CHECK(site.hear() == "whole");
-  CHECK(site.hear().empty());
+  CHECK(site.hears_nothing());
 }
 
 TEST_CASE("QUIC to an address goes the way of the site that it names, and seems to come back from there") {
   Proxy proxy;
-  UdpPort here("127.0.0.1", 1000);
-  UdpPort far("127.0.0.2", 1000, here.port());
+  UdpPort here;
+  UdpPort far("127.0.0.2", here.port());
   Associated client(proxy);
   const auto begin = [&client, &here](std::string_view site) {
     const auto hello = quic_beginning(site);

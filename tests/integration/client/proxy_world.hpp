@@ -29,6 +29,7 @@
 
 #include "client/inbound/local_listener.hpp"
 #include "client/session.hpp"
+#include "transports/core/wrapping_flow.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_stream.hpp"
@@ -277,22 +278,37 @@ class DirectOutbound : public client::Outbound {
     return to.host() == "never.test" ? make_error_code(Errc::destination_denied) : error_code{};
   }
 
-  DatagramWay datagram_way(const Endpoint& to) override {
+  DatagramWay datagram_way(const Endpoint& to, const std::string& site) override {
     if (refuses(to)) return DatagramWay::refused;
-    const bool tunnelled = to.host() == "gone.test" || to.host() == "blocked.com";
+    const bool tunnelled = site == "gone.test" || site == "blocked.com";
     return tunnelled ? DatagramWay::tunnel : DatagramWay::direct;
   }
   asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override {
-    if (way == DatagramWay::tunnel)
-      co_return make_udp_flow(co_await asio::this_coro::executor, std::make_shared<FarNames>());
+    if (way == DatagramWay::tunnel) {
+      auto flow = make_udp_flow(co_await asio::this_coro::executor, std::make_shared<FarNames>());
+      co_return std::make_unique<CutFlow>(std::move(flow), cut_flows);
+    }
     co_return make_udp_flow(co_await asio::this_coro::executor, resolver_);
   }
 
+  std::atomic<bool> cut_flows{false};  ///< the tunnel's end with the next datagram
   std::atomic<int> opens{0};
   std::atomic<bool> cancelled{false};
   std::atomic<client::FirstFlight::Kind> last_kind{};
 
  private:
+  class CutFlow final : public WrappingFlow {
+   public:
+    CutFlow(DatagramFlowPtr inner, const std::atomic<bool>& cut)
+        : WrappingFlow(std::move(inner)), cut_(cut) {}
+    void send(const Endpoint& to, std::span<const std::uint8_t> payload) override {
+      if (cut_) return close();
+      WrappingFlow::send(to, payload);
+    }
+
+   private:
+    const std::atomic<bool>& cut_;
+  };
   struct FarNames : Resolver {
     asio::awaitable<Result<std::vector<asio::ip::address>>> resolve(std::string host) override {
       if (host != "blocked.com") co_return make_error_code(Errc::name_not_found);

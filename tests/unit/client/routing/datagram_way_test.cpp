@@ -21,8 +21,9 @@ class NoDatagrams final : public DatagramOpener {
   int asked = 0;
 };
 
-DatagramWay way_of(Router& router, const char* to) {
-  return router.datagram_way(*Endpoint::parse(to));
+DatagramWay way_of(Router& router, const char* to, std::string site = {}) {
+  const auto endpoint = *Endpoint::parse(to);
+  return router.datagram_way(endpoint, site.empty() ? endpoint.host() : site);
 }
 
 }  // namespace
@@ -45,6 +46,10 @@ TEST_CASE("datagrams go where rules and verdicts have it") {
     CHECK(way_of(router, "work.example:443") == DatagramWay::tunnel);
     CHECK(way_of(router, "192.0.2.9:53") == DatagramWay::tunnel);
     CHECK(way_of(router, "home.example:443") == DatagramWay::direct);
+    // By the name that they show, as connections go; a rule for the address stands above it.
+    CHECK(way_of(router, "93.184.1.1:443", "work.example") == DatagramWay::tunnel);
+    CHECK(way_of(router, "93.184.1.1:443", "ads.example") == DatagramWay::refused);
+    CHECK(way_of(router, "192.0.2.9:443", "home.example") == DatagramWay::tunnel);
     CHECK(way_of(router, "open.example:443") == DatagramWay::direct);
     CHECK(way_of(router, "blocked.example:443") == DatagramWay::direct);
     auto opened =
@@ -53,6 +58,8 @@ TEST_CASE("datagrams go where rules and verdicts have it") {
     const bool convicted =
         co_await until([&] { return way_of(router, "blocked.example:443") == DatagramWay::tunnel; });
     CHECK(convicted);
+    CHECK(way_of(router, "93.184.1.1:443", "blocked.example") == DatagramWay::tunnel);
+    CHECK(way_of(router, "192.168.1.1:443", "blocked.example") == DatagramWay::direct);
     const auto by_tunnel = co_await router.open_datagrams(DatagramWay::tunnel);
     REQUIRE(by_tunnel.has_error());
     CHECK(by_tunnel.error() == Errc::limit);

@@ -84,7 +84,6 @@ TEST_CASE("capsules are taken apart however they are cut, and unknown ones are p
     CAPTURE(step);
     CapsuleReader reader;
     CHECK(read_all(all, step, reader) == expected);
-    CHECK(reader.at_boundary());
   }
 }
 
@@ -95,16 +94,4 @@ TEST_CASE("the longest payload goes, and one byte more does not") {
     CapsuleReader reader;
     CHECK(read_all(all, all.size(), reader).size() == (size == kMostPayload ? 1 : 0));
   }
-}
-
-TEST_CASE("an end between two capsules is none in the middle of one") {
-  CapsuleReader reader;
-  Bytes all;
-  append_datagram(all, *Endpoint::parse("192.0.2.1:3"), bytes("x"));
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    CHECK(reader.at_boundary() == (i == 0));
-    std::span<const std::uint8_t> byte(all.data() + i, 1);
-    (void)reader.next(byte);
-  }
-  CHECK(reader.at_boundary());
 }
