@@ -1,5 +1,6 @@
 #include <doctest.h>
 
+#include "tests/support/flow_words.hpp"
 #include "tests/unit/client/bridges/pool_world.hpp"
 
 using namespace surang;
@@ -231,6 +232,46 @@ TEST_CASE("after a change of network a session is asked at once whether it lives
     const auto began = Clock::now();
     while (w.a.connects < 2 && Clock::now() - began < 20s) co_await test::sleep_for(10ms);
     CHECK(w.a.connects == 2);  // though nobody dials
+    co_await w.end();
+  });
+}
+
+TEST_CASE("datagrams go by the lane that carries, and their flow ends when that falls silent") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    World w(io.get_executor());
+    const auto none = co_await w.pool.open();
+    REQUIRE(none.has_error());
+    CHECK(none.error() == Errc::no_route);
+    w.pool.set_bridges({share_link("home", {"a", "b"})});
+    auto flow = co_await w.pool.open();
+    REQUIRE(flow.has_value());
+    test::send(**flow, "192.0.2.1:9", "one");
+    auto heard = co_await test::hear(**flow);
+    CHECK(heard == "192.0.2.7:9 one");
+    CHECK(w.a.echoes.opened + w.b.echoes.opened == 1);
+    auto& silent = w.a.echoes.opened == 1 ? w.a : w.b;
+    auto& other = w.a.echoes.opened == 1 ? w.b : w.a;
+    silent.line.set(Line::State::lost);
+    const auto begun = Clock::now();
+    TaskGroup talk(io.get_executor());
+    talk.spawn([](DatagramFlow& by) -> asio::awaitable<void> {
+      for (;;) {
+        test::send(by, "192.0.2.1:9", "more");
+        co_await test::sleep_for(50ms);
+      }
+    }(**flow));
+    heard = co_await test::hear(**flow);
+    CHECK(heard.starts_with('!'));
+    CHECK(Clock::now() - begun < 5s);
+    talk.cancel();
+    co_await talk.join();
+    flow = co_await w.pool.open();
+    REQUIRE(flow.has_value());
+    test::send(**flow, "192.0.2.1:9", "two");
+    heard = co_await test::hear(**flow);
+    CHECK(heard == "192.0.2.7:9 two");
+    CHECK(other.echoes.opened == 1);
+    flow = make_error_code(Errc::closed);
     co_await w.end();
   });
 }

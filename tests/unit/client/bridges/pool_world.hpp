@@ -3,6 +3,7 @@
 #pragma once
 
 #include "client/bridges/bridge_pool.hpp"
+#include "tests/support/echo_flows.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
 #include "tests/support/tunnel_rig.hpp"
@@ -127,6 +128,7 @@ struct FarEnd {
   std::size_t first_write = 0;
   std::vector<StreamPtr> unheard;
   tunnel::Control* control = nullptr;
+  test::Echoes echoes{executor};
   tunnel::ServeLimits limits;
   tunnel::ServeCounters counters;
   std::atomic<std::uint64_t> bytes{0};
@@ -135,7 +137,7 @@ struct FarEnd {
 
 inline asio::awaitable<void> serve(FarEnd& far, Authenticated peer) {
   (void)co_await tunnel::serve(std::move(peer), UserKey{}, far.greeter, far.limits, far.counters, far.bytes,
-                               far.drain, far.control);
+                               far.drain, far.control, &far.echoes);
 }
 
 class Transport : public TransportDialer {
