@@ -8,10 +8,10 @@ import threading
 import socks
 
 from cases import case, expect
-from far import open_by
 from obfs4_rig import receive
 from lab.ports import free_port
 from lab.processes import Daemon, sh
+from lab.socks_forward import Forward, through
 from rig import COVER
 
 
@@ -42,10 +42,7 @@ class Echo:
 
 
 def associated(proxy, **credentials):
-    out = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM)
-    out.set_proxy(socks.SOCKS5, "127.0.0.1", proxy, rdns=True, **credentials)
-    out.settimeout(10)
-    return out
+    return through(proxy, socket.SOCK_DGRAM, **credentials)
 
 
 def asks(sock, echo, host, payload):
@@ -105,61 +102,6 @@ def many(rig):
             sock.close()
 
 
-class Forward:
-    """A port whose datagrams go to `host` at `to` by an association, for one program that knows no SOCKS; its connections go
-    to `localhost` there."""
-
-    def __init__(self, proxy, host, to):
-        self.port, self.proxy, self.to = free_port(), proxy, to
-        self.near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.near.bind(("127.0.0.1", self.port))
-        self.listening = socket.create_server(("127.0.0.1", self.port))
-        self.far = associated(proxy)
-        self.far.settimeout(None)
-        self.far.sendto(b"", (host, to))  # PySocks associates with the first one
-        self.program = None
-        for function in (self._up, self._down, self._accept):
-            threading.Thread(target=self._guarded, args=(function, host), daemon=True).start()
-
-    @staticmethod
-    def _guarded(function, *arguments):
-        try:
-            function(*arguments)
-        except (OSError, socks.ProxyError):
-            pass  # at the end
-
-    def _up(self, host):
-        while True:
-            payload, self.program = self.near.recvfrom(1 << 16)
-            self.far.sendto(payload, (host, self.to))
-
-    def _down(self, _):
-        while True:
-            payload, _ = self.far.recvfrom(1 << 16)
-            if self.program:
-                self.near.sendto(payload, self.program)
-
-    def _accept(self, _):
-        while True:
-            near, _ = self.listening.accept()
-            far = open_by(self.proxy, self.to)
-            for pair in ((near, far), (far, near)):
-                threading.Thread(target=self._guarded, args=(self._carry, *pair), daemon=True).start()
-
-    @staticmethod
-    def _carry(source, target):
-        while part := source.recv(1 << 16):
-            target.sendall(part)
-        target.shutdown(socket.SHUT_WR)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for sock in (self.near, self.listening, self.far):
-            sock.close()
-
-
 def flows(rig):
     """How many the bridge has had."""
     done = sh(os.path.join(rig.build_dir, "bridge-server/surang-bridge"), "--config", rig.file("bridge.toml"), "status",
@@ -175,7 +117,7 @@ def by_iperf(rig):
         server = Daemon(["iperf3", "-s", "-1", "-B", "127.0.0.1", "-p", str(port)], rig.file("iperf3.log"))
         server.wait_for("listening")
         try:
-            with Forward(rig.proxy, "localhost", port) as forward:
+            with Forward(rig.proxy, free_port(), ("localhost", port)) as forward:
                 done = sh("iperf3", "-u", "-J", "-b", "20M", "-l", "1200", "-t", "2", "-c", "127.0.0.1", "-p", str(forward.port),
                           *direction, check=False)
         finally:
@@ -200,7 +142,7 @@ def by_ngtcp2(rig):
     try:
         for name, by_bridge in ((COVER, False), ("localhost", True)):
             before = flows(rig)
-            with Forward(rig.proxy, "127.0.0.1", port) as forward:
+            with Forward(rig.proxy, free_port(), ("127.0.0.1", port)) as forward:
                 sh("gtlsclient", "-q", "--exit-on-all-streams-close", f"--download={got}", f"--sni={name}", "127.0.0.1",
                    str(forward.port), f"https://{name}/object", check=False)
             with open(os.path.join(got, "object"), "rb") as file:

@@ -146,8 +146,10 @@ struct Core : std::enable_shared_from_this<Core> {
     }
   }
 
+  // IPv4 first: nobody tells that a datagram got nowhere, and by IPv6 more do.
   static void take_answer(Name& name, Addresses found) {
     for (auto& address : found) address = unmapped(address);
+    std::ranges::stable_partition(found, [](const auto& address) { return address.is_v4(); });
     if (!name.addresses.empty()) {
       const auto in_use = std::ranges::find(found, name.addresses.front());
       if (in_use != found.end()) std::rotate(found.begin(), in_use, in_use + 1);

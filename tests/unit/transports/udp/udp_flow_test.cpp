@@ -126,6 +126,10 @@ TEST_CASE("an address that cannot be sent to is passed over for the name's next 
     send(*flow, Endpoint("next.test", peer.at.port()), "next");
     auto said = co_await peer.hear();
     CHECK(said == "next");
+    names->known["both.test"] = {asio::ip::make_address("::1"), asio::ip::make_address("127.0.0.1")};
+    send(*flow, Endpoint("both.test", peer.at.port()), "IPv4");
+    said = co_await peer.hear();
+    CHECK(said == "IPv4");
     names->known["mapped.test"] = {asio::ip::make_address("::ffff:127.0.0.1")};
     send(*flow, Endpoint("mapped.test", peer.at.port()), "mapped");
     said = co_await peer.hear();
