@@ -16,7 +16,7 @@
 namespace surang::tls {
 namespace {
 
-using Bytes = std::span<const std::uint8_t>;
+using View = std::span<const std::uint8_t>;
 
 constexpr std::size_t kTag = 16, kSample = 16, kMostPacketNumber = 4;
 constexpr std::size_t kMostId = 20;  // RFC 9000 17.2
@@ -43,11 +43,11 @@ constexpr std::array<Version, 2> kVersions{{{1,
                                              "quicv2 hp"}}};
 
 // Takes fields off the front of what is left; `bad` once there was too little.
-struct Reader {
-  Bytes left;
+struct Fields {
+  View left;
   bool bad = false;
 
-  Bytes take(std::uint64_t size) {
+  View take(std::uint64_t size) {
     bad = bad || size > left.size();
     if (bad) return {};
     const auto out = left.first(static_cast<std::size_t>(size));
@@ -66,7 +66,7 @@ struct Reader {
 };
 
 // That of the long header at the front (RFC 9000 17.2), where it is an Initial packet's.
-const Version* version_of_initial(Bytes packet) {
+const Version* version_of_initial(View packet) {
   if (packet.size() < 5 || (packet[0] & 0xc0) != 0xc0) return nullptr;
   const auto number = boost::endian::load_big_u32(packet.data() + 1);
   const auto found = std::ranges::find(kVersions, number, &Version::number);
@@ -75,7 +75,7 @@ const Version* version_of_initial(Bytes packet) {
 
 // HKDF-Expand-Label (RFC 8446 7.1) of no more than one block.
 template <std::size_t N>
-std::array<std::uint8_t, N> expand(Bytes secret, std::string_view label) {
+std::array<std::uint8_t, N> expand(View secret, std::string_view label) {
   static_assert(N <= 32);
   std::vector<std::uint8_t> info{0, N, static_cast<std::uint8_t>(6 + label.size())};
   for (const std::string_view text : {std::string_view("tls13 "), label})
@@ -93,7 +93,7 @@ CipherPtr cipher() {
 }
 
 // RFC 9001 5.4.3.
-std::optional<std::array<std::uint8_t, kSample>> header_mask(Bytes key, Bytes sample) {
+std::optional<std::array<std::uint8_t, kSample>> header_mask(View key, View sample) {
   const auto context = cipher();
   std::array<std::uint8_t, kSample> out{};
   int size = 0;
@@ -106,7 +106,7 @@ std::optional<std::array<std::uint8_t, kSample>> header_mask(Bytes key, Bytes sa
 }
 
 // RFC 9001 5.3.
-std::optional<std::vector<std::uint8_t>> open(Bytes key, Bytes nonce, Bytes header, Bytes sealed) {
+std::optional<std::vector<std::uint8_t>> open(View key, View nonce, View header, View sealed) {
   const auto context = cipher();
   const auto body = sealed.first(sealed.size() - kTag);
   std::array<std::uint8_t, kTag> tag{};
@@ -124,7 +124,7 @@ std::optional<std::vector<std::uint8_t>> open(Bytes key, Bytes nonce, Bytes head
 }
 
 // What a client's Initial packet says, whose parts these are.
-std::optional<std::vector<std::uint8_t>> open_initial(const Version& version, Bytes id, Bytes packet,
+std::optional<std::vector<std::uint8_t>> open_initial(const Version& version, View id, View packet,
                                                       std::size_t number_at) {
   if (packet.size() < number_at + kMostPacketNumber + kSample) return std::nullopt;
   const auto secret = expand<32>(hmac_sha256(version.salt, id), "client in");
@@ -163,14 +163,14 @@ QuicHello::State QuicHello::feed(std::span<const std::uint8_t> datagram) {
 bool QuicHello::take_packet(std::span<const std::uint8_t>& rest) {
   const auto* const version = version_of_initial(rest);
   if (!version) return false;
-  Reader reader{rest.subspan(5)};
-  const auto id = reader.take(reader.byte());
-  const auto own_id = reader.take(reader.byte());
-  reader.take(reader.varint());  // a token
-  const auto length = reader.varint();
-  if (reader.bad || id.size() > kMostId || own_id.size() > kMostId) return false;
-  const auto number_at = rest.size() - reader.left.size();
-  if (length > reader.left.size() || length < kMostPacketNumber + kSample) return false;
+  Fields fields{rest.subspan(5)};
+  const auto id = fields.take(fields.byte());
+  const auto own_id = fields.take(fields.byte());
+  fields.take(fields.varint());  // a token
+  const auto length = fields.varint();
+  if (fields.bad || id.size() > kMostId || own_id.size() > kMostId) return false;
+  const auto number_at = rest.size() - fields.left.size();
+  if (length > fields.left.size() || length < kMostPacketNumber + kSample) return false;
   const auto packet = rest.first(number_at + static_cast<std::size_t>(length));
   rest = rest.subspan(packet.size());
   const auto payload = open_initial(*version, id, packet, number_at);
@@ -180,14 +180,14 @@ bool QuicHello::take_packet(std::span<const std::uint8_t>& rest) {
 // False for a frame that an Initial packet of a client which has heard nothing yet cannot have.
 bool QuicHello::take_frames(std::span<const std::uint8_t> payload) {
   constexpr std::uint64_t kPadding = 0, kPing = 1, kCrypto = 6;  // RFC 9000 19
-  Reader reader{payload};
-  while (!reader.left.empty()) {
-    const auto type = reader.varint();
+  Fields fields{payload};
+  while (!fields.left.empty()) {
+    const auto type = fields.varint();
     if (type == kPadding || type == kPing) continue;
     if (type != kCrypto) return false;
-    const auto offset = reader.varint();
-    const auto bytes = reader.take(reader.varint());
-    if (reader.bad || !take_crypto(offset, bytes)) return false;
+    const auto offset = fields.varint();
+    const auto bytes = fields.take(fields.varint());
+    if (fields.bad || !take_crypto(offset, bytes)) return false;
   }
   look();
   return true;
