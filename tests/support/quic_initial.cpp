@@ -1,6 +1,7 @@
 #include "tests/support/quic_initial.hpp"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
@@ -17,7 +18,7 @@ namespace surang::test {
 namespace {
 
 void must(bool done) {
-  if (!done) throw std::runtime_error("OpenSSL");
+  if (!done) throw std::runtime_error(ERR_error_string(ERR_get_error(), nullptr));
 }
 
 // HKDF (RFC 5869) by OpenSSL's own, one of its halves.
@@ -27,15 +28,16 @@ Bytes hkdf(int mode, Bytes key, Bytes salt, Bytes info, std::size_t size) {
   const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(EVP_KDF_CTX_new(kdf.get()),
                                                                           EVP_KDF_CTX_free);
   char digest[] = "SHA256";
-  const OSSL_PARAM params[] = {
-      OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, key.data(), key.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.data(), salt.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info.data(), info.size()),
-      OSSL_PARAM_construct_end()};
+  std::vector<OSSL_PARAM> params{OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
+                                 OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0)};
+  for (const auto& [name, bytes] :
+       {std::pair{OSSL_KDF_PARAM_KEY, &key}, std::pair{OSSL_KDF_PARAM_SALT, &salt},
+        std::pair{OSSL_KDF_PARAM_INFO, &info}})
+    if (!bytes->empty())
+      params.push_back(OSSL_PARAM_construct_octet_string(name, bytes->data(), bytes->size()));
+  params.push_back(OSSL_PARAM_construct_end());
   Bytes out(size);
-  must(EVP_KDF_derive(context.get(), out.data(), out.size(), params) > 0);
+  must(EVP_KDF_derive(context.get(), out.data(), out.size(), params.data()) > 0);
   return out;
 }
 

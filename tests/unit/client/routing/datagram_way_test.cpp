@@ -21,7 +21,7 @@ class NoDatagrams final : public DatagramOpener {
   int asked = 0;
 };
 
-DatagramWay way_of(Router& router, const char* to, std::string site = {}) {
+DatagramWay datagrams_go(Router& router, const char* to, std::string site = {}) {
   const auto endpoint = *Endpoint::parse(to);
   return router.datagram_way(endpoint, site.empty() ? endpoint.host() : site);
 }
@@ -42,24 +42,24 @@ TEST_CASE("datagrams go where rules and verdicts have it") {
     auto parts = world.parts();
     parts.datagrams = &by_bridge;
     Router router(io.get_executor(), options, &world.tunnel_dialer(), store, std::move(parts));
-    CHECK(way_of(router, "ads.example:443") == DatagramWay::refused);
-    CHECK(way_of(router, "work.example:443") == DatagramWay::tunnel);
-    CHECK(way_of(router, "192.0.2.9:53") == DatagramWay::tunnel);
-    CHECK(way_of(router, "home.example:443") == DatagramWay::direct);
+    CHECK(datagrams_go(router, "ads.example:443") == DatagramWay::refused);
+    CHECK(datagrams_go(router, "work.example:443") == DatagramWay::tunnel);
+    CHECK(datagrams_go(router, "192.0.2.9:53") == DatagramWay::tunnel);
+    CHECK(datagrams_go(router, "home.example:443") == DatagramWay::direct);
     // By the name that they show, as connections go; a rule for the address stands above it.
-    CHECK(way_of(router, "93.184.1.1:443", "work.example") == DatagramWay::tunnel);
-    CHECK(way_of(router, "93.184.1.1:443", "ads.example") == DatagramWay::refused);
-    CHECK(way_of(router, "192.0.2.9:443", "home.example") == DatagramWay::tunnel);
-    CHECK(way_of(router, "open.example:443") == DatagramWay::direct);
-    CHECK(way_of(router, "blocked.example:443") == DatagramWay::direct);
+    CHECK(datagrams_go(router, "93.184.1.1:443", "work.example") == DatagramWay::tunnel);
+    CHECK(datagrams_go(router, "93.184.1.1:443", "ads.example") == DatagramWay::refused);
+    CHECK(datagrams_go(router, "192.0.2.9:443", "home.example") == DatagramWay::tunnel);
+    CHECK(datagrams_go(router, "open.example:443") == DatagramWay::direct);
+    CHECK(datagrams_go(router, "blocked.example:443") == DatagramWay::direct);
     auto opened =
         co_await router.open(Endpoint("blocked.example", 80), http_flight("GET", "blocked.example"), nullptr);
     CHECK(opened.has_value());
     const bool convicted =
-        co_await until([&] { return way_of(router, "blocked.example:443") == DatagramWay::tunnel; });
+        co_await until([&] { return datagrams_go(router, "blocked.example:443") == DatagramWay::tunnel; });
     CHECK(convicted);
-    CHECK(way_of(router, "93.184.1.1:443", "blocked.example") == DatagramWay::tunnel);
-    CHECK(way_of(router, "192.168.1.1:443", "blocked.example") == DatagramWay::direct);
+    CHECK(datagrams_go(router, "93.184.1.1:443", "blocked.example") == DatagramWay::tunnel);
+    CHECK(datagrams_go(router, "192.168.1.1:443", "blocked.example") == DatagramWay::direct);
     const auto by_tunnel = co_await router.open_datagrams(DatagramWay::tunnel);
     REQUIRE(by_tunnel.has_error());
     CHECK(by_tunnel.error() == Errc::limit);
@@ -79,8 +79,8 @@ TEST_CASE("without a bridge datagrams go directly, but where a rule wants one") 
     auto options = quick_options();
     options.rules = {{config::RuleAction::always_tunnel, "work.example"}};
     Router router(io.get_executor(), options, nullptr, store, world.parts());
-    CHECK(way_of(router, "open.example:443") == DatagramWay::direct);
-    CHECK(way_of(router, "work.example:443") == DatagramWay::refused);
+    CHECK(datagrams_go(router, "open.example:443") == DatagramWay::direct);
+    CHECK(datagrams_go(router, "work.example:443") == DatagramWay::refused);
     co_await router.stop();
     co_await world.close();
   });

@@ -10,19 +10,20 @@ using Look = QuicSite::Look;
 
 namespace {
 
-test::Bytes half(std::string_view name, bool second) {
-  const auto hello = test::quic_hello(name);
+surang::test::Bytes half(std::string_view name, bool second) {
+  const auto hello = surang::test::quic_hello(name);
   const auto bytes = std::span(hello).subspan(second ? 100 : 0);
-  return test::seal_initial({}, test::crypto_frame(second ? 100 : 0, second ? bytes : bytes.first(100)));
+  return surang::test::seal_initial(
+      {}, surang::test::crypto_frame(second ? 100 : 0, second ? bytes : bytes.first(100)));
 }
 
 }  // namespace
 
 TEST_CASE("a peer's site is that of the connection which was begun last") {
   QuicSite site;
-  const test::Bytes later(50, 0x41);
+  const surang::test::Bytes later(50, 0x41);
   CHECK(site.look(later) == Look::same);
-  CHECK(site.look(test::quic_beginning("example.com")) == Look::site);
+  CHECK(site.look(surang::test::quic_beginning("example.com")) == Look::site);
   CHECK(site.name() == "example.com");
   CHECK(site.look(later) == Look::same);
   CHECK(site.look(half("example.org", true)) == Look::hold);
