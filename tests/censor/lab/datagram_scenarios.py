@@ -32,8 +32,12 @@ def fetch(lab, name):
     with tempfile.TemporaryDirectory(dir=lab.directory) as directory:
         try:
             relay.wait_for("forwarding")
-            lab.visitor.run("gtlsclient", "-q", "--exit-on-all-streams-close", f"--download={directory}", f"--sni={name}",
-                            "127.0.0.1", str(LOCAL_PORT), f"https://{name}/1m", timeout=20)
+            with open(os.path.join(directory, "hosts"), "w") as file:
+                file.write(f"127.0.0.1 {name}\n")
+            # It says that it is for the host that it is sent to, which is the relay. The mount is of this command alone.
+            lab.visitor.run("sh", "-c", f"mount --bind {directory}/hosts /etc/hosts && exec gtlsclient -q "
+                            f"--exit-on-all-streams-close --download={directory} {name} {LOCAL_PORT} https://{name}/1m",
+                            timeout=20)
         finally:
             relay.stop()
         with open(lab.sites.object("1m"), "rb") as sent, open(os.path.join(directory, "1m"), "rb") as got:
