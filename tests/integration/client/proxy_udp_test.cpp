@@ -1,4 +1,6 @@
 // UDP ASSOCIATE (RFC 1928 7) by the local port, as programs use it and as hostile ones would.
+#include <poll.h>
+
 #include <boost/asio/ip/udp.hpp>
 
 #include "client/inbound/udp_request.hpp"
@@ -23,8 +25,8 @@ class UdpPort {
   bool hears_nothing() { return hear(300).empty(); }
   // Empty: none came within that time.
   std::string hear(int milliseconds = 8000) {
-    const timeval limit{milliseconds / 1000, milliseconds % 1000 * 1000};
-    ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    pollfd waiting{socket_.native_handle(), POLLIN, 0};
+    if (::poll(&waiting, 1, milliseconds) <= 0) return {};
     std::string text(70000, '\0');
     error_code ec;
     const auto n = socket_.receive_from(asio::buffer(text), from, 0, ec);
