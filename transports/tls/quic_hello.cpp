@@ -183,6 +183,7 @@ bool QuicHello::take_frames(std::span<const std::uint8_t> payload) {
   Fields fields{payload};
   while (!fields.left.empty()) {
     const auto type = fields.varint();
+    if (fields.bad) return false;
     if (type == kPadding || type == kPing) continue;
     if (type != kCrypto) return false;
     const auto offset = fields.varint();

@@ -139,7 +139,7 @@ struct Core : std::enable_shared_from_this<Core> {
     auto& name = core->names[host];
     name.asked = false;
     name.until = Clock::now() + (found ? kKnown : kUnknown);
-    if (found) core->take_answer(name, std::move(*found));
+    if (found) core->take_answer(name, *found);
     for (const auto& [port, payload] : std::exchange(name.waiting, {})) {
       core->waiting_bytes -= payload.size();
       core->send_to_any(name, port, payload);
@@ -147,14 +147,16 @@ struct Core : std::enable_shared_from_this<Core> {
   }
 
   // IPv4 first: nobody tells that a datagram got nowhere, and by IPv6 more do.
-  static void take_answer(Name& name, Addresses found) {
-    for (auto& address : found) address = unmapped(address);
-    std::ranges::stable_partition(found, [](const auto& address) { return address.is_v4(); });
+  static void take_answer(Name& name, const Addresses& found) {
+    Addresses ordered;
+    for (const bool v4 : {true, false})
+      for (const auto& address : found)
+        if (unmapped(address).is_v4() == v4) ordered.push_back(unmapped(address));
     if (!name.addresses.empty()) {
-      const auto in_use = std::ranges::find(found, name.addresses.front());
-      if (in_use != found.end()) std::rotate(found.begin(), in_use, in_use + 1);
+      const auto in_use = std::ranges::find(ordered, name.addresses.front());
+      if (in_use != ordered.end()) std::rotate(ordered.begin(), in_use, in_use + 1);
     }
-    name.addresses = std::move(found);
+    name.addresses = std::move(ordered);
   }
 
   static asio::awaitable<void> watch(std::shared_ptr<Core> core, Family& family) {

@@ -92,7 +92,8 @@ TEST_CASE("what begins no connection is said to be none at once") {
         test::seal_initial({}, joined({Bytes{2, 0, 0, 0, 0}, test::crypto_frame(0, hello)})),  // acknowledges
         test::seal_initial({}, test::crypto_frame(0, no_hello)),
         test::seal_initial({}, test::crypto_frame(1u << 20, hello)),
-        test::seal_initial({}, Bytes{6, 0, 0x7f, 0xff})}) {
+        test::seal_initial({}, Bytes{6, 0, 0x7f, 0xff}),
+        test::seal_initial({}, Bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40}, 0)}) {  // half a number
     QuicHello reader;
     CHECK(reader.feed(datagram) == State::not_quic);
     CHECK(reader.feed(test::quic_beginning("example.com")) == State::not_quic);
