@@ -1,98 +1,14 @@
 // By which requests a session goes, by edges of every kind, in simulated time: what is found out, what that
 // costs, and that nothing is lost by it.
-#include "tests/support/virtual_time.hpp"
-#include "tests/unit/transports/fronted/edge_rig.hpp"
+#include "tests/unit/transports/fronted/simulated/typist.hpp"
 
 using namespace surang;
 using namespace surang::fronted;
 using namespace surang::fronted::rig;
-using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 using Kind = Note::Kind;
 using Standing = EdgeModes::Standing;
 
 namespace {
-
-[[maybe_unused]] const bool simulated = (test::start_virtual_time(), true);
-constexpr auto kRoundTrip = 100ms;
-
-// Somebody at a keyboard, whom the bridge echoes.
-class Typist {
- public:
-  template <class Carried>  // with a session and its carrier
-  explicit Typist(Carried& ends) : stream_(make_stream(ends.session)), tasks_(stream_->executor()) {
-    tasks_.spawn(ends.carrier.run());
-    tasks_.spawn(hear());
-  }
-
-  asio::awaitable<void> type(int times, Clock::duration pause) {
-    for (int i = 0; i < times; ++i) {
-      const auto text = test::random_text(1 + said_.size() % 60);
-      said_ += text;
-      at_.push_back({said_.size(), Clock::now()});
-      co_await test::put(*stream_, text);
-      co_await test::sleep_for(pause);
-    }
-  }
-
-  asio::awaitable<void> paste(std::size_t size) {
-    const auto text = test::random_text(size);
-    said_ += text;
-    co_await test::put(*stream_, text);
-  }
-  asio::awaitable<void> heard_all() {
-    while (heard_.size() < said_.size() && !all_) co_await heard_more_.wait(stream_->executor());
-  }
-
-  asio::awaitable<void> leave() {
-    const auto ended = co_await stream_->shutdown_write();
-    CHECK(ended.has_value());
-    const auto begun = Clock::now();
-    while (!all_) co_await heard_more_.wait(stream_->executor());
-    CHECK((heard_ == said_));
-    CHECK(Clock::now() - begun < 3s);
-    stream_.reset();
-    co_await tasks_.join();
-  }
-
-  asio::awaitable<void> finish(Ends& ends) {
-    co_await leave();
-    co_await test::sleep_for(40s);  // an edge has given up by then whatever it holds
-    CHECK(ends.rig.origin.sessions() == 0);
-    co_await end(ends, tasks_);
-  }
-
-  /// Longest from a key to its echo since the last time.
-  Clock::duration slowest() {
-    if (!at_.empty()) slowest_ = std::max(slowest_, Clock::now() - at_.front().second);
-    return std::exchange(slowest_, Clock::duration{});
-  }
-
- private:
-  asio::awaitable<void> hear() {
-    std::string part(65536, '\0');
-    for (;;) {
-      const auto n = co_await stream_->read_some(asio::buffer(part));
-      if (!n || *n == 0) break;
-      heard_.append(part, 0, *n);
-      while (!at_.empty() && at_.front().first <= heard_.size()) {
-        slowest_ = std::max(slowest_, Clock::now() - at_.front().second);
-        at_.pop_front();
-      }
-      heard_more_.notify();
-    }
-    all_ = true;
-    heard_more_.notify();
-  }
-
-  StreamPtr stream_;
-  TaskGroup tasks_;
-  std::string said_, heard_;
-  std::deque<std::pair<std::size_t, Clock::time_point>> at_;
-  Clock::duration slowest_{};
-  bool all_ = false;
-  Wakeup heard_more_;
-};
 
 // What is known of the edge beforehand.
 enum class Known { nothing, packet_up, stream_up, stream_one };
@@ -119,10 +35,6 @@ struct Second {
   std::shared_ptr<Session> session;
   EdgeCarrier carrier;
 };
-
-void simulate(std::function<asio::awaitable<void>(asio::io_context&)> test) {
-  test::run(std::move(test), 1h);
-}
 
 }  // namespace
 
@@ -331,27 +243,6 @@ TEST_CASE("a thin uplink is no reason to do without a mode, and what is pasted c
     });
 }
 
-TEST_CASE("an edge that was away is used by all who wait for it as soon as one of them has reached it") {
-  for (int attempt = 0; attempt < 8; ++attempt)
-    test::run([](asio::io_context& io) -> asio::awaitable<void> {
-      Ends ends(io);
-      ends.dialer.distance = kRoundTrip / 2;
-      ends.dialer.manners.keeps_bodies = true;
-      Typist typist(ends);
-      co_await typist.type(3, 500ms);
-      ends.dialer.away = true;
-      for (int i = 0; i < 4; ++i) {
-        co_await typist.paste(400000);  // POSTs side by side
-        co_await test::sleep_for(2s);
-      }
-      ends.dialer.away = false;
-      co_await typist.heard_all();
-      CHECK(ends.dialer.dials == 2);
-      CHECK(Clock::now() - ends.dialer.reached_at < 8 * kRoundTrip);
-      co_await typist.finish(ends);
-    });
-}
-
 TEST_CASE("two sessions by one edge: one of them finds out, and both know") {
   simulate([](asio::io_context& io) -> asio::awaitable<void> {
     World world(io);
@@ -366,31 +257,6 @@ TEST_CASE("two sessions by one edge: one of them finds out, and both know") {
     co_await other.leave();
     co_await one.finish(world);
   });
-}
-
-TEST_CASE("an edge that has nothing but pages of its own is given up in seconds, but not in mid session") {
-  for (const bool from_the_start : {true, false})
-    simulate([from_the_start](asio::io_context& io) -> asio::awaitable<void> {
-      CAPTURE(from_the_start);
-      World world(io);
-      TaskGroup tasks(io.get_executor());
-      tasks.spawn(world.carrier.run());
-      auto stream = make_stream(world.session);
-      std::string heard(1, 0);
-      if (!from_the_start) {
-        co_await test::put(*stream, "a");
-        (void)co_await stream->read_some(asio::buffer(heard));
-      }
-      world.dialer.manners.page = 502;
-      co_await test::put(*stream, "b");
-      const auto before = Clock::now();
-      co_await world.session->wait_left();
-      const auto lasted = Clock::now() - before;
-      CHECK(world.session->failure() == Errc::protocol);
-      CHECK((from_the_start ? lasted > 1s && lasted < 6s : lasted > 29s && lasted < 50s));
-      stream.reset();
-      co_await end(world, tasks);
-    });
 }
 
 TEST_CASE("an edge that answers two-way requests by itself is done without, and no byte waits for it") {
