@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "transports/tunnel/connect_udp.hpp"
 #include "transports/tunnel/h2_session.hpp"
+#include "transports/tunnel/proxy_status.hpp"
 
 namespace surang::tunnel {
 
@@ -108,6 +110,22 @@ void H2Stream::refuse(int status, std::string_view proxy_status) {
     session_->refuse(*this, status, proxy_status);
   }
   close(false);
+}
+
+void H2Stream::grant(Grant kind) {
+  switch (kind) {
+    case Grant::connection:
+      return accept();
+    case Grant::datagrams:
+      return respond(200, kCapsuleFields, true);
+    case Grant::answer:
+      return accept("application/json");
+  }
+}
+
+void H2Stream::refuse_with(error_code why) {
+  const auto refusal = refusal_of(why);
+  refuse(refusal.status, refusal.proxy_status);
 }
 
 asio::awaitable<Result<void>> H2Stream::wait_broken() {

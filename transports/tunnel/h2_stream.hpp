@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "transports/core/receive_queue.hpp"
-#include "transports/core/stream.hpp"
 #include "transports/core/wakeup.hpp"
+#include "transports/tunnel/incoming.hpp"
 
 namespace surang::tunnel {
 
@@ -21,7 +21,7 @@ struct H2Answer {
   bool octets = false;  ///< its body is of application/octet-stream (RFC 2046 4.5.1)
 };
 
-class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> {
+class H2Stream final : public IncomingStream, public boost::intrusive::list_base_hook<> {
  public:
   ~H2Stream() override;
 
@@ -33,8 +33,9 @@ class H2Stream final : public Stream, public boost::intrusive::list_base_hook<> 
   void close(bool abort = false) noexcept override;
   asio::awaitable<Result<void>> wait_broken() override;
 
-  /// Calls `tell` once when the stream breaks, or has; an empty one takes it back.
-  void when_broken(std::function<void()> tell);
+  void when_broken(std::function<void()> tell) override;
+  void grant(Grant kind) override;
+  void refuse_with(error_code why) override;
 
   /// Server: answers with 200, and `content_type` (RFC 9110 8.3) unless it is empty; before that nothing may
   /// be written.

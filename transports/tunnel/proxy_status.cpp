@@ -23,12 +23,14 @@ constexpr Row kRows[] = {
     {Errc::destination_unreachable, 502, "destination_ip_unroutable"},
     {Errc::destination_unreachable, 502, "destination_unavailable"},
     {Errc::destination_unreachable, 502, "destination_not_found"},
+    {Errc::limit, 429, "http_request_denied"},  // which error_of reads as above
 };
 
 Errc reason(const error_code& why) {
   namespace error = boost::asio::error;
   if (why == Errc::name_not_found || why == Errc::destination_not_found) return Errc::destination_not_found;
   if (why == Errc::destination_denied) return Errc::destination_denied;
+  if (why == Errc::limit) return Errc::limit;
   if (why == Errc::timed_out || why == Errc::destination_timed_out || why == error::timed_out)
     return Errc::destination_timed_out;
   if (why == Errc::destination_refused || why == error::connection_refused || why == error::connection_reset)

@@ -1,38 +1,18 @@
-// The bridge's end of a tunnel: serves CONNECT requests of one authenticated transport connection, flows of
-// datagrams, and what the client asks about destinations (PROTOCOL.md, tunnel, UDP, control).
+// The bridge's end of a tunnel by HTTP/2: serves CONNECT requests of one authenticated transport connection,
+// flows of datagrams, and what the client asks about destinations (PROTOCOL.md, tunnel, UDP, control). Reads
+// what is asked for; what becomes of it is Exit's.
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 #include "transports/core/datagram_flow.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
 #include "transports/tunnel/control.hpp"
-#include "transports/tunnel/flood_guard.hpp"
+#include "transports/tunnel/serve_limits.hpp"
 
 namespace surang::tunnel {
-
-struct ServeLimits {
-  std::uint32_t max_streams = 1024;  ///< concurrent, per session
-  std::uint32_t max_header_bytes = 16 * 1024;
-  std::uint32_t max_resets_per_minute = 2000;  ///< of unanswered streams (CVE-2023-44487)
-  std::uint32_t max_pings_per_minute = 300;
-  std::chrono::seconds idle_session_limit{600};
-  std::chrono::seconds stream_idle_limit{7440};  ///< as any relay
-  std::uint32_t max_flows = 512;                 ///< of datagrams, per session
-  std::chrono::seconds flow_idle_limit{300};     ///< without one (RFC 4787 REQ-5)
-};
-
-/// Shared by all sessions of a bridge (or of a user); thread safe.
-struct ServeCounters {
-  std::atomic<std::uint64_t> sessions{0}, streams{0}, bytes_up{0}, bytes_down{0};
-  std::atomic<std::uint64_t> refused_proof{0}, refused_streams{0}, refused_headers{0}, refused_destination{0};
-  std::atomic<std::uint64_t> flows{0}, refused_flows{0};          ///< of datagrams
-  std::atomic<std::uint64_t> questions{0}, refused_questions{0};  ///< control: answered; too many, or denied
-  std::array<std::atomic<std::uint64_t>, FloodGuard::kKinds> floods{};  ///< sessions cut, by FloodGuard::Kind
-};
 
 /// Serves until the session ends, fails, or the calling coroutine is cancelled (which closes everything of
 /// it). `egress` opens the destinations; its errors become Proxy-Status (RFC 9209). The user's bytes are

@@ -39,6 +39,7 @@ TEST_CASE("refusals survive the way through Proxy-Status") {
       {make_error_code(Errc::timed_out), Errc::destination_timed_out},
       {boost::asio::error::timed_out, Errc::destination_timed_out},
       {make_error_code(Errc::destination_denied), Errc::destination_denied},
+      {make_error_code(Errc::limit), Errc::destination_denied},
       {boost::asio::error::network_unreachable, Errc::destination_unreachable},
       {boost::asio::error::no_memory, Errc::destination_unreachable}};
   for (const auto& [from, to] : table) {
@@ -53,6 +54,8 @@ TEST_CASE("refusals survive the way through Proxy-Status") {
   CHECK(error_of(504, "") == Errc::destination_timed_out);
   CHECK(error_of(403, "") == Errc::destination_denied);
   CHECK(error_of(407, "") == Errc::proof_refused);
+  CHECK(refusal_of(Errc::limit).status == 429);
+  CHECK(refusal_of(Errc::destination_denied).proxy_status == "surang; error=destination_ip_prohibited");
 }
 
 TEST_CASE("floods are counted by the minute and by kind") {
