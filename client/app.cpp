@@ -81,7 +81,7 @@ class App {
         pool_(
             io_.get_executor(),
             [this](const auto& spec, const auto& bridge, std::string& why) {
-              return make_transport_dialer(spec, bridge, tcp_, why);
+              return make_session_dialer(spec, bridge, io_.get_executor(), tcp_, why);
             },
             pool_options()) {}
 
@@ -361,8 +361,8 @@ boost::json::object ask_offline(const config::ClientOptions& given, const std::s
   pool_options.make_raw = [&tcp](const auto& spec, const auto& bridge, std::string& why) {
     return make_raw_dialer(spec, bridge, tcp, why);
   };
-  const auto make = [&tcp](const auto& spec, const auto& bridge, std::string& why) {
-    return make_transport_dialer(spec, bridge, tcp, why);
+  const auto make = [&io, &tcp](const auto& spec, const auto& bridge, std::string& why) {
+    return make_session_dialer(spec, bridge, io.get_executor(), tcp, why);
   };
   BridgePool pool(io.get_executor(), make, pool_options);
   pool.set_bridges(options.bridges);

@@ -9,6 +9,7 @@
 
 #include "transports/core/dialer.hpp"
 #include "transports/core/transport.hpp"
+#include "transports/tunnel/session.hpp"
 
 namespace surang {
 
@@ -40,6 +41,13 @@ std::vector<std::string_view> transport_names();
 Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSpec& spec,
                                                                const BridgeIdentity& bridge, Dialer& tcp,
                                                                std::string& why);
+
+/// What makes a tunnel's sessions by one transport of one bridge, as its user; `executor` is theirs, and it
+/// and `tcp` must outlive it. Errors as above.
+Result<std::unique_ptr<tunnel::SessionDialer>> make_session_dialer(const TransportSpec& spec,
+                                                                   const BridgeIdentity& bridge,
+                                                                   asio::any_io_executor executor,
+                                                                   Dialer& tcp, std::string& why);
 
 /// JA4 of the ClientHello that a connection of this transport begins with, as a watcher sees it; an error
 /// where it has none.

@@ -62,9 +62,9 @@ std::vector<std::string> BridgePool::set_bridges(const std::vector<config::Share
 std::unique_ptr<Carrier> BridgePool::State::make_carrier(const config::ShareLink& link,
                                                          const TransportSpec& spec, std::string& why) const {
   if (!link.foreign) {
-    auto transport = make(spec, link.bridge, why);
-    if (!transport) return nullptr;
-    return make_tunnel_carrier(executor, std::move(*transport), link.bridge.user, options.tunnel);
+    auto sessions = make(spec, link.bridge, why);
+    if (!sessions) return nullptr;
+    return make_tunnel_carrier(executor, std::move(*sessions), options.tunnel);
   }
   if (!options.make_raw) {
     why = "a bridge line is of no use here";

@@ -51,10 +51,10 @@ struct LaneStatus {
 
 class BridgePool : public Dialer, public DatagramOpener, public tunnel::Control {
  public:
-  using Factory = std::function<Result<std::unique_ptr<TransportDialer>>(
+  using Factory = std::function<Result<std::unique_ptr<tunnel::SessionDialer>>(
       const TransportSpec&, const BridgeIdentity&, std::string& why)>;
 
-  /// `make` gives a transport's dialer; whatever it refers to must outlive the pool.
+  /// `make` gives what makes a transport's sessions; whatever it refers to must outlive the pool.
   BridgePool(asio::any_io_executor executor, Factory make, BridgePoolOptions options = {});
   ~BridgePool() override;
 

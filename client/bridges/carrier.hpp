@@ -3,6 +3,7 @@
 // to which each is one of its own. bridge_pool works with nothing else.
 #pragma once
 
+#include "transports/core/datagram_flow.hpp"
 #include "transports/core/dialer.hpp"
 #include "transports/registry.hpp"
 #include "transports/tunnel/tunnel_dialer.hpp"
@@ -14,7 +15,7 @@ class Carrier : public Dialer, public DatagramOpener, public tunnel::Control {
  public:
   /// Its connections share a session and may be given before that has answered.
   virtual bool shared() const noexcept = 0;
-  /// As TransportDialer says.
+  /// As SessionDialer says.
   virtual bool resumes() const noexcept { return false; }
   virtual asio::awaitable<Result<std::chrono::microseconds>> check(std::chrono::milliseconds limit) = 0;
   virtual tunnel::TunnelStatus status() const = 0;
@@ -27,14 +28,15 @@ class Carrier : public Dialer, public DatagramOpener, public tunnel::Control {
   virtual void trust(tunnel::SessionNumber session) = 0;
   virtual void retire() = 0;
   virtual void retire(tunnel::SessionNumber session) = 0;
-  virtual void start_afresh() = 0;
+  virtual void give_up() = 0;
+  virtual bool start_afresh() = 0;
   virtual void abandon(tunnel::SessionNumber session) = 0;
   virtual asio::awaitable<void> close() = 0;
 };
 
 /// A tunnel by one transport of one bridge.
 std::unique_ptr<Carrier> make_tunnel_carrier(asio::any_io_executor executor,
-                                             std::unique_ptr<TransportDialer> transport, const UserKey& user,
+                                             std::unique_ptr<tunnel::SessionDialer> sessions,
                                              const tunnel::TunnelDialerOptions& options);
 
 /// A SOCKS5 proxy without a password (RFC 1928), to which `connect` leads. It is live from the moment when it

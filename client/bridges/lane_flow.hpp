@@ -25,10 +25,10 @@ class LaneFlow final
     WrappingFlow::send(to, payload);
   }
 
-  /// Ends those by `lane`, or all where that is null.
-  static void close_all(List& flows, const Lane* lane) {
+  /// Ends those by `lane`.
+  static void close_all(List& flows, const Lane& lane) {
     for (auto& flow : flows)
-      if (!lane || flow.lane_.get() == lane) flow.close();
+      if (flow.lane_.get() == &lane) flow.close();
   }
 
  private:

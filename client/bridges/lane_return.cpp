@@ -25,14 +25,20 @@ void BridgePool::State::leave_old_network() {
   if (now.any() && std::exchange(from, now).left_by(now)) {
     ++moves;
     fallen.reset();
+    bool goes_on = false;
     for (const auto& lane : lanes) {
-      lane->carrier->start_afresh();
+      const bool follows = lane->carrier->start_afresh();
+      if (!follows) LaneFlow::close_all(flows, *lane);
+      if (lane == preferred) goes_on = follows;
       lane->retry_at = {};
       lane->failures = 0;  // they were the other network's
       lane->rtt = {};
     }
-    LaneFlow::close_all(flows, nullptr);
-    spdlog::info("another network: the bridges are dialled afresh");
+    for (const auto& lane : retiring) LaneFlow::close_all(flows, *lane);
+    if (goes_on)
+      spdlog::info("another network: bridge {} goes on by it", preferred->name());
+    else
+      spdlog::info("another network: the bridges are dialled afresh");
   }
   arrive();
 }
@@ -100,7 +106,7 @@ asio::awaitable<void> BridgePool::State::come_back(Self s, LanePtr lane) {
     if (!in_time) {
       if (!answer) s->failed(lane, answer.error());
       s->remember(*lane, note_refused);
-      co_return lane->carrier->start_afresh();
+      co_return lane->carrier->give_up();
     }
     lane->rtt = *answer;
     s->worked(lane);

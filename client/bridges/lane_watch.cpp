@@ -85,7 +85,7 @@ void BridgePool::State::suspect(const LanePtr& lane) {
   note_death(*lane);
   begin_to_verify(lane);
   lane->carrier->doubt();
-  LaneFlow::close_all(flows, lane.get());
+  LaneFlow::close_all(flows, *lane);
   start_search(lane);
 }
 

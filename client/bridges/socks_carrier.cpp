@@ -125,7 +125,11 @@ class SocksCarrier final : public Carrier {
   void trust(tunnel::SessionNumber) override {}
   void retire() override { live_ = false; }
   void retire(tunnel::SessionNumber) override { live_ = false; }
-  void start_afresh() override { live_ = false; }
+  void give_up() override { live_ = false; }
+  bool start_afresh() override {
+    live_ = false;
+    return false;
+  }
   void abandon(tunnel::SessionNumber) override { live_ = false; }
   asio::awaitable<void> close() override { co_return; }
 

@@ -5,12 +5,12 @@ namespace {
 
 class TunnelCarrier final : public Carrier {
  public:
-  TunnelCarrier(asio::any_io_executor executor, std::unique_ptr<TransportDialer> transport,
-                const UserKey& user, const tunnel::TunnelDialerOptions& options)
-      : transport_(std::move(transport)), tunnel_(std::move(executor), *transport_, user, options) {}
+  TunnelCarrier(asio::any_io_executor executor, std::unique_ptr<tunnel::SessionDialer> sessions,
+                const tunnel::TunnelDialerOptions& options)
+      : sessions_(std::move(sessions)), tunnel_(std::move(executor), *sessions_, options) {}
 
   bool shared() const noexcept override { return true; }
-  bool resumes() const noexcept override { return transport_->resumes(); }
+  bool resumes() const noexcept override { return sessions_->resumes(); }
   asio::awaitable<Result<StreamPtr>> dial(Endpoint to) override { return tunnel_.dial(std::move(to)); }
   StreamPtr dial_at_once(const Endpoint& to) override { return tunnel_.dial_at_once(to); }
   asio::awaitable<Result<DatagramFlowPtr>> open() override { return tunnel_.open(); }
@@ -36,21 +36,22 @@ class TunnelCarrier final : public Carrier {
   void trust(tunnel::SessionNumber session) override { tunnel_.trust(session); }
   void retire() override { tunnel_.retire(); }
   void retire(tunnel::SessionNumber session) override { tunnel_.retire(session); }
-  void start_afresh() override { tunnel_.start_afresh(); }
+  void give_up() override { tunnel_.give_up(); }
+  bool start_afresh() override { return tunnel_.start_afresh(); }
   void abandon(tunnel::SessionNumber session) override { tunnel_.abandon(session); }
   asio::awaitable<void> close() override { return tunnel_.close(); }
 
  private:
-  const std::unique_ptr<TransportDialer> transport_;
+  const std::unique_ptr<tunnel::SessionDialer> sessions_;
   tunnel::TunnelDialer tunnel_;
 };
 
 }  // namespace
 
 std::unique_ptr<Carrier> make_tunnel_carrier(asio::any_io_executor executor,
-                                             std::unique_ptr<TransportDialer> transport, const UserKey& user,
+                                             std::unique_ptr<tunnel::SessionDialer> sessions,
                                              const tunnel::TunnelDialerOptions& options) {
-  return std::make_unique<TunnelCarrier>(std::move(executor), std::move(transport), user, options);
+  return std::make_unique<TunnelCarrier>(std::move(executor), std::move(sessions), options);
 }
 
 }  // namespace surang::client

@@ -1,6 +1,7 @@
 #include "client/bridges/usable.hpp"
 
 #include <algorithm>
+#include <boost/asio/io_context.hpp>
 
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
@@ -11,7 +12,8 @@ bool usable(const config::ShareLink& link, const TransportSpec& spec, std::strin
   SystemResolver resolver;
   TcpDialer tcp(resolver, {});
   if (link.foreign) return make_raw_dialer(spec, link.bridge, tcp, why).has_value();
-  return make_transport_dialer(spec, link.bridge, tcp, why).has_value();
+  asio::io_context io(1);
+  return make_session_dialer(spec, link.bridge, io.get_executor(), tcp, why).has_value();
 }
 
 bool any_usable(const std::vector<config::ShareLink>& links) {

@@ -64,6 +64,17 @@ class WatchedStream final : public Stream {
   const bool& swallow_;
 };
 
+// A transport that stays the test's.
+class Lent final : public TransportDialer {
+ public:
+  explicit Lent(TransportDialer& transport) : transport_(transport) {}
+  std::string_view name() const noexcept override { return transport_.name(); }
+  asio::awaitable<Result<Authenticated>> connect() override { return transport_.connect(); }
+
+ private:
+  TransportDialer& transport_;
+};
+
 }  // namespace
 
 asio::awaitable<void> send_pattern(Stream& to, std::uint64_t bytes) {
@@ -130,7 +141,8 @@ StreamPtr watched_stream(StreamPtr inner, std::size_t& first_write, bool& swallo
 Rig::Rig(asio::any_io_executor executor, RigOptions options)
     : egress(executor),
       bridge(executor),
-      dialer(executor, *this, user, options.client),
+      sessions(tunnel::make_h2_dialer(std::make_unique<Lent>(*this), user)),
+      dialer(executor, *sessions, options.client),
       executor_(executor),
       options_(options) {
   egress.chunk = options.chunk;

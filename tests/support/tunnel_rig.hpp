@@ -13,6 +13,7 @@
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
 #include "transports/core/task_group.hpp"
+#include "transports/tunnel/h2_dialer.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
 #include "transports/tunnel/tunnel_dialer.hpp"
 
@@ -80,6 +81,7 @@ class Rig : public TransportDialer {
   std::atomic<bool> drain{false};
   UserKey user;
   TaskGroup bridge;
+  const std::unique_ptr<tunnel::SessionDialer> sessions;
   tunnel::TunnelDialer dialer;
 
  private:

@@ -1,6 +1,6 @@
 // One HTTP/2 session (RFC 9113) over one transport Stream, client or server, on nghttp2 without its I/O.
 // Presents each CONNECT as a Stream. One reader and one writer coroutine own the transport; a watchdog keeps
-// the time limits. Used by tunnel_dialer and tunnel_acceptor (PROTOCOL.md, tunnel).
+// the time limits. Used by h2_dialer, tunnel_acceptor and fronted (PROTOCOL.md, tunnel).
 #pragma once
 
 #include <nghttp2/nghttp2.h>

@@ -1,15 +1,13 @@
 #include "transports/tunnel/tunnel_dialer.hpp"
 
-#include <algorithm>
 #include <array>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
-#include "transports/tunnel/capsule_flow.hpp"
-#include "transports/tunnel/connect_udp.hpp"
-#include "transports/tunnel/h2_session.hpp"
-#include "transports/tunnel/proof.hpp"
+#include "transports/core/wakeup.hpp"
 
 namespace surang::tunnel {
 namespace {
@@ -18,20 +16,19 @@ constexpr std::chrono::seconds kAskLimit{5};  // a bridge takes 4 s at most
 
 // What outlives the dialer until its coroutines have unwound.
 struct State {
-  State(asio::any_io_executor e, TransportDialer& t, const UserKey& u, const TunnelDialerOptions& o)
-      : executor(std::move(e)), transport(t), user(u), options(o) {}
+  State(asio::any_io_executor e, SessionDialer& d, const TunnelDialerOptions& o)
+      : executor(std::move(e)), dialer(d), options(o) {}
 
   asio::any_io_executor executor;
-  TransportDialer& transport;
-  const UserKey user;
+  SessionDialer& dialer;
   const TunnelDialerOptions options;
 
   struct Numbered {
     SessionNumber number;
-    H2Session* session;
+    Session* session;
   };
   std::vector<Numbered> sessions;  // owned by the coroutines that run them
-  H2Session* current = nullptr;
+  Session* current = nullptr;
   bool connecting = false;
   bool closed = false;
   std::uint64_t attempts = 0;  // settled ones
@@ -43,8 +40,8 @@ struct State {
   bool asking = false;
   Wakeup asked;  // the next question may go out
 
-  H2Session* ready() const { return !closed && current && current->usable() ? current : nullptr; }
-  H2Session* numbered(SessionNumber number) const {
+  Session* ready() const { return !closed && current && current->usable() ? current : nullptr; }
+  Session* numbered(SessionNumber number) const {
     for (const auto& entry : sessions)
       if (entry.number == number) return entry.session;
     return nullptr;
@@ -54,8 +51,8 @@ struct State {
 // Keeps the list of sessions true even when the coroutine is destroyed.
 struct Listed {
   State& state;
-  H2Session& session;
-  Listed(State& st, H2Session& se) : state(st), session(se) {
+  Session& session;
+  Listed(State& st, Session& se) : state(st), session(se) {
     state.sessions.push_back({++state.session_count, &session});
     if (auto* before = std::exchange(state.current, &session)) before->drain();
   }
@@ -80,10 +77,19 @@ struct Connecting {
   }
 };
 
+void give_up_attempt(State& state) {
+  if (state.connecting) Connecting{state, state.attempts}.settle(make_error_code(Errc::closed));
+}
+
 asio::awaitable<void> run_session(std::shared_ptr<State> state, std::uint64_t attempt) {
-  const auto began = std::chrono::steady_clock::now();
   Connecting connecting{*state, attempt};
-  auto connected = co_await with_timeout(state->options.connect_limit, state->transport.connect());
+  SessionOptions options;
+  options.connect_limit = state->options.connect_limit;
+  options.dead_peer_limit = state->options.dead_peer_limit;
+  options.idle_limit = state->options.idle_session_limit;
+  options.sent = &state->bytes_up;
+  options.received = &state->bytes_down;
+  auto connected = co_await with_timeout(options.connect_limit, state->dialer.connect(options));
   if (connecting.given_up()) co_return;
   if (!connected) {
     ++state->failures;
@@ -93,31 +99,14 @@ asio::awaitable<void> run_session(std::shared_ptr<State> state, std::uint64_t at
                                                            : make_error_code(Errc::no_route));
     co_return;
   }
-  H2Options options;
-  options.dead_peer_limit = state->options.dead_peer_limit;
-  options.idle_limit = state->options.idle_session_limit;
-  options.first_sign_limit = std::max<std::chrono::steady_clock::duration>(
-      state->options.connect_limit - (std::chrono::steady_clock::now() - began),
-      std::chrono::milliseconds(1));
-  options.sent[0] = &state->bytes_up;
-  options.received[0] = &state->bytes_down;
-  options.proof = make_proof(state->user, connected->binding);
-  H2Session session(std::move(connected->stream), options, nullptr);
-  const Listed listed(*state, session);
+  const auto session = std::move(*connected);
+  const Listed listed(*state, *session);
   connecting.settle({});
-  const error_code ended = co_await session.run();
+  const error_code ended = co_await session->run();
   if (ended) {
     ++state->failures;
     state->last_error = ended;
   }
-}
-
-// What a bridge's refusal of a question means; words that are none of ours say nothing.
-error_code refused(int status, error_code why) {
-  if (status < 300) return why == Errc::timed_out ? why : make_error_code(Errc::no_route);
-  if (status == 403) return make_error_code(Errc::destination_denied);
-  if (status == 429) return make_error_code(Errc::limit);
-  return make_error_code(Errc::protocol);
 }
 
 // One question to the session that is up when its turn comes.
@@ -133,16 +122,16 @@ asio::awaitable<Result<ReachAnswer>> ask(std::shared_ptr<State> s, Endpoint to) 
   } const turn(*s);
   auto* const session = s->ready();
   if (!session) co_return make_error_code(Errc::no_route);
-  const auto stream = session->get(to.to_string(), kReachPath);
+  const auto stream = session->question(to);
   struct HangUp {  // the bridge need not go on when nobody waits any more
-    H2Stream& stream;
+    Stream& stream;
     ~HangUp() { stream.close(true); }
   } const hang_up{*stream};
   std::string text;
   std::array<char, 4096> block;
   for (;;) {
     const auto n = co_await stream->read_some(asio::buffer(block));
-    if (!n) co_return refused(stream->status(), n.error());
+    if (!n) co_return n.error();
     if (*n == 0) break;
     text.append(block.data(), *n);
     if (text.size() > kMostReachText) co_return make_error_code(Errc::protocol);
@@ -153,12 +142,11 @@ asio::awaitable<Result<ReachAnswer>> ask(std::shared_ptr<State> s, Endpoint to) 
 }  // namespace
 
 struct TunnelDialer::Impl {
-  Impl(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
-       const TunnelDialerOptions& options)
-      : state(std::make_shared<State>(executor, transport, user, options)), tasks(std::move(executor)) {}
+  Impl(asio::any_io_executor executor, SessionDialer& sessions, const TunnelDialerOptions& options)
+      : state(std::make_shared<State>(executor, sessions, options)), tasks(std::move(executor)) {}
 
   // A session that takes streams, made when there is none; concurrent callers share one attempt.
-  asio::awaitable<Result<H2Session*>> session() {
+  asio::awaitable<Result<Session*>> session() {
     const auto s = state;
     for (;;) {
       if (s->closed) co_return make_error_code(Errc::closed);
@@ -178,9 +166,9 @@ struct TunnelDialer::Impl {
   TaskGroup tasks;
 };
 
-TunnelDialer::TunnelDialer(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
+TunnelDialer::TunnelDialer(asio::any_io_executor executor, SessionDialer& sessions,
                            TunnelDialerOptions options)
-    : impl_(std::make_unique<Impl>(std::move(executor), transport, user, options)) {}
+    : impl_(std::make_unique<Impl>(std::move(executor), sessions, options)) {}
 
 TunnelDialer::~TunnelDialer() {
   impl_->state->closed = true;
@@ -188,28 +176,28 @@ TunnelDialer::~TunnelDialer() {
 
 StreamPtr TunnelDialer::dial_at_once(const Endpoint& to) {
   auto* session = impl_->state->ready();
-  return session ? session->connect(to.to_string()) : nullptr;
+  return session ? session->connect(to) : nullptr;
 }
 
 asio::awaitable<Result<StreamPtr>> TunnelDialer::dial(Endpoint to) {
   const auto session = co_await impl_->session();
   if (!session) co_return session.error();
-  co_return (*session)->connect(to.to_string());
+  co_return (*session)->connect(to);
 }
 
 asio::awaitable<Result<DatagramFlowPtr>> TunnelDialer::open() {
   const auto s = impl_->state;
   auto session = co_await impl_->session();
   if (!session) co_return session.error();
-  while (!(*session)->heard()) {  // what it takes stands in its settings
+  for (;;) {
+    auto flow = (*session)->open_flow();
+    if (flow || flow.error() != Errc::would_block) co_return flow;
     (*session)->introduce();
     const auto pong = co_await with_timeout(s->options.connect_limit, (*session)->ping());
     if (!pong) co_return pong.error();
     if (!s->ready()) co_return make_error_code(Errc::no_route);
-    session = s->ready();
+    session = s->ready();  // the one that answered may have ended by now
   }
-  if (!(*session)->takes_extended_connect()) co_return make_error_code(Errc::no_route);
-  co_return make_capsule_flow((*session)->connect_as(kConnectUdp, "bridge", kAnyPeerPath, kCapsuleFields));
 }
 
 asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::check(std::chrono::milliseconds limit) {
@@ -236,7 +224,7 @@ asio::awaitable<Result<std::chrono::microseconds>> TunnelDialer::ping(SessionNum
 
 std::optional<TcpInfo> TunnelDialer::carrier(SessionNumber number) const {
   const auto* session = impl_->state->numbered(number);
-  return session ? tcp_info(session->carrier_socket()) : std::nullopt;
+  return session ? session->carrier() : std::nullopt;
 }
 
 TunnelStatus TunnelDialer::status() const {
@@ -276,10 +264,21 @@ void TunnelDialer::trust(SessionNumber number) {
     s.current = session;
 }
 
-void TunnelDialer::start_afresh() {
+void TunnelDialer::give_up() {
   retire();
-  if (impl_->state->connecting)
-    Connecting{*impl_->state, impl_->state->attempts}.settle(make_error_code(Errc::closed));
+  give_up_attempt(*impl_->state);
+}
+
+bool TunnelDialer::start_afresh() {
+  auto& s = *impl_->state;
+  bool goes_on = false;
+  for (const auto& entry : s.sessions) {  // those that only end have streams, too
+    const bool follows = entry.session->follow();
+    if (entry.session == s.current) goes_on = follows;
+  }
+  if (!goes_on) retire();
+  give_up_attempt(s);
+  return goes_on;
 }
 
 void TunnelDialer::retire(SessionNumber number) {

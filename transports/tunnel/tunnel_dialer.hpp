@@ -1,6 +1,6 @@
-// Destinations through a bridge: HTTP/2 CONNECT (RFC 9113 8.5) over one shared session of one transport,
-// flows of datagrams, and what the bridge says of destinations when asked (PROTOCOL.md, tunnel, UDP,
-// control).
+// Destinations through a bridge by one shared session of one transport, flows of datagrams, and what the
+// bridge says of destinations when asked. Makes the session when there is none and replaces a broken one;
+// what kind it is the SessionDialer knows.
 #pragma once
 
 #include <atomic>
@@ -11,9 +11,9 @@
 
 #include "transports/core/datagram_flow.hpp"
 #include "transports/core/dialer.hpp"
-#include "transports/core/transport.hpp"
 #include "transports/tcp/tcp_info.hpp"
 #include "transports/tunnel/control.hpp"
+#include "transports/tunnel/session.hpp"
 
 namespace surang::tunnel {
 
@@ -38,12 +38,11 @@ struct TunnelStatus {
 
 class TunnelDialer : public Dialer, public DatagramOpener, public Control {
  public:
-  /// `transport` must outlive it. Sessions run in a TaskGroup of its own on `executor`.
-  TunnelDialer(asio::any_io_executor executor, TransportDialer& transport, const UserKey& user,
-               TunnelDialerOptions options);
+  /// `sessions` must outlive it. They run in a TaskGroup of its own on `executor`.
+  TunnelDialer(asio::any_io_executor executor, SessionDialer& sessions, TunnelDialerOptions options);
   ~TunnelDialer() override;
 
-  /// Gives the Stream as soon as the CONNECT is queued on a live session (made when there is none); what is
+  /// Gives the Stream as soon as the request is queued on a live session (made when there is none); what is
   /// written before the bridge's answer travels right behind it, in the first flight (0-RTT) when the session
   /// is new. The bridge's refusal shows on the Stream as Errc::destination_*; a dead bridge as Errc::no_route
   /// or timed_out.
@@ -79,8 +78,11 @@ class TunnelDialer : public Dialer, public DatagramOpener, public Control {
   /// Lets open streams end, takes no new ones (network change, better transport): the present session.
   void retire();
   void retire(SessionNumber session);  ///< a session, present or not
-  /// The same on another network: a connection that is being made is of the old one, and given up too.
-  void start_afresh();
+  /// The same of the present session, and gives up one that is being made.
+  void give_up();
+  /// The computer is on another network. True: the present session goes on by that, and stays. Else it is
+  /// given up. A connection that is being made is of the old network, and given up either way.
+  bool start_afresh();
   /// Ends a session at once, present or not: it is known to be dead. Its streams fail with Errc::timed_out.
   void abandon(SessionNumber session);
   asio::awaitable<void> close();

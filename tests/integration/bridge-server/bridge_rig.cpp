@@ -263,12 +263,12 @@ config::ShareLink BridgeProcess::link_by(const std::string& transport, const std
 
 BridgeClient::BridgeClient(asio::io_context& io, const config::ShareLink& link, Dialer* tcp) {
   std::string why;
-  auto made = make_transport_dialer(link.transports.front(), link.bridge,
-                                    tcp ? *tcp : static_cast<Dialer&>(plain_), why);
+  auto made = make_session_dialer(link.transports.front(), link.bridge, io.get_executor(),
+                                  tcp ? *tcp : static_cast<Dialer&>(plain_), why);
   REQUIRE_MESSAGE(made.has_value(), why);
-  transport_ = std::move(*made);
-  tunnel = std::make_unique<tunnel::TunnelDialer>(io.get_executor(), *transport_, link.bridge.user,
-                                                  tunnel::TunnelDialerOptions{});
+  sessions_ = std::move(*made);
+  tunnel =
+      std::make_unique<tunnel::TunnelDialer>(io.get_executor(), *sessions_, tunnel::TunnelDialerOptions{});
 }
 
 asio::awaitable<bool> BridgeClient::echoes(Stream& stream, std::string text) {

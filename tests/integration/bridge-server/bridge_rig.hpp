@@ -113,7 +113,7 @@ class BridgeClient {
  private:
   SystemResolver resolver_;
   TcpDialer plain_{resolver_, {}};
-  std::unique_ptr<TransportDialer> transport_;
+  std::unique_ptr<tunnel::SessionDialer> sessions_;
 
  public:
   std::unique_ptr<tunnel::TunnelDialer> tunnel;

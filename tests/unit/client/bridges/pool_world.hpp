@@ -9,6 +9,7 @@
 #include "tests/support/tunnel_rig.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/wakeup.hpp"
+#include "transports/tunnel/h2_dialer.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
 
 namespace surang::client::pool_test {
@@ -188,13 +189,13 @@ struct World {
       : a(e), b(e), pool(e, factory(), std::move(options)) {}
 
   BridgePool::Factory factory() {
-    return [this](const TransportSpec& spec, const BridgeIdentity&,
-                  std::string& why) -> Result<std::unique_ptr<TransportDialer>> {
+    return [this](const TransportSpec& spec, const BridgeIdentity& bridge,
+                  std::string& why) -> Result<std::unique_ptr<tunnel::SessionDialer>> {
       why = "unknown";
       if (spec.name != "a" && spec.name != "b" && spec.name != "fronted")
         return make_error_code(Errc::bad_input);
-      return std::unique_ptr<TransportDialer>(
-          std::make_unique<Transport>(spec.name, spec.name == "b" ? b : a));
+      return tunnel::make_h2_dialer(std::make_unique<Transport>(spec.name, spec.name == "b" ? b : a),
+                                    bridge.user);
     };
   }
   static BridgePoolOptions options(std::chrono::seconds trust) {

@@ -149,8 +149,8 @@ TEST_CASE("the dialer tunnels through nghttpx") {
                            "--errorlog-file=/dev/null", "--accesslog-file=/dev/null",
                            "--frontend=127.0.0.1," + std::to_string(port) + ";no-tls",
                            "--backend=127.0.0.1," + std::to_string(acceptor.local_endpoint().port())});
-    PlainTransport transport(port);
-    tunnel::TunnelDialer dialer(io.get_executor(), transport, UserKey{}, {});
+    const auto sessions = tunnel::make_h2_dialer(std::make_unique<PlainTransport>(port), UserKey{});
+    tunnel::TunnelDialer dialer(io.get_executor(), *sessions, {});
     CHECK((co_await dialer.check(10s)).has_value());
     {
       auto stream = co_await dialer.dial(Endpoint("echo.test", 443));
