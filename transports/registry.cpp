@@ -5,6 +5,8 @@
 #include "transports/fronted/fronted_dialer.hpp"
 #include "transports/https/https_dialer.hpp"
 #include "transports/obfs4/obfs4_dialer.hpp"
+#include "transports/quic/quic_dialer.hpp"
+#include "transports/tcp/system_resolver.hpp"
 #include "transports/tunnel/h2_dialer.hpp"
 
 namespace surang {
@@ -15,7 +17,7 @@ using SessionDialerPtr = std::unique_ptr<tunnel::SessionDialer>;
 struct Entry {
   std::string_view name;
   Result<std::unique_ptr<TransportDialer>> (*make)(const TransportSpec&, const BridgeIdentity&, Dialer&,
-                                                   std::string&);
+                                                   std::string&);  // may be null
   Result<SessionDialerPtr> (*make_session)(const TransportSpec&, const BridgeIdentity&, asio::any_io_executor,
                                            Dialer&, std::string&);
   Result<RawDialer> (*make_raw)(const TransportSpec&, const BridgeIdentity&, Dialer&,
@@ -32,10 +34,16 @@ Result<SessionDialerPtr> over_http2(const TransportSpec& spec, const BridgeIdent
   return tunnel::make_h2_dialer(std::move(*transport), bridge.user);
 }
 
+Result<SessionDialerPtr> over_quic(const TransportSpec& spec, const BridgeIdentity& bridge,
+                                   asio::any_io_executor executor, Dialer&, std::string& why) {
+  return quic::make_dialer(spec, bridge, std::move(executor), std::make_shared<SystemResolver>(), why);
+}
+
 constexpr std::array kTransports{
     Entry{"fronted", fronted::make_dialer, over_http2<fronted::make_dialer>, nullptr, fronted::hello_ja4},
     Entry{"https", https::make_dialer, over_http2<https::make_dialer>, nullptr, https::hello_ja4},
     Entry{"obfs4", obfs4::make_dialer, over_http2<obfs4::make_dialer>, obfs4::make_raw_dialer, nullptr},
+    Entry{"quic", nullptr, over_quic, nullptr, nullptr},
 };
 
 error_code unknown(const TransportSpec& spec, std::string& why) {
@@ -61,7 +69,7 @@ Result<std::unique_ptr<TransportDialer>> make_transport_dialer(const TransportSp
                                                                const BridgeIdentity& bridge, Dialer& tcp,
                                                                std::string& why) {
   for (const auto& entry : kTransports)
-    if (entry.name == spec.name) return entry.make(spec, bridge, tcp, why);
+    if (entry.name == spec.name && entry.make) return entry.make(spec, bridge, tcp, why);
   return unknown(spec, why);
 }
 

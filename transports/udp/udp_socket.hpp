@@ -9,14 +9,14 @@
 
 namespace surang {
 
-/// Opens `socket` at `at`, of that family alone, without waiting, with room for a burst where the system lets
-/// it. It is closed when that fails.
+/// Opens `socket` at `at`, of that family alone unless told otherwise, without waiting, with room for a burst
+/// where the system lets it. It is closed when that fails.
 inline error_code open_udp_socket(boost::asio::ip::udp::socket& socket,
-                                  const boost::asio::ip::udp::endpoint& at) {
+                                  const boost::asio::ip::udp::endpoint& at, bool v6_only = true) {
   constexpr int kBuffer = 1 << 20;  // bytes
   error_code ec, ignored;
   socket.open(at.protocol(), ec);
-  if (!ec && at.address().is_v6()) socket.set_option(boost::asio::ip::v6_only(true), ec);
+  if (!ec && at.address().is_v6()) socket.set_option(boost::asio::ip::v6_only(v6_only), ec);
   if (!ec) socket.bind(at, ec);
   if (!ec) socket.non_blocking(true, ec);
   if (ec) {

@@ -208,7 +208,7 @@ TEST_CASE("a transport that cannot be says why") {
   bridge.hosts.push_back("bridge.example");
   spec.name = "carrier-pigeon";
   CHECK(make_transport_dialer(spec, bridge, wire, why).error() == Errc::bad_input);
-  CHECK(why == "this build has no transport 'carrier-pigeon'; it has: fronted https obfs4");
+  CHECK(why == "this build has no transport 'carrier-pigeon'; it has: fronted https obfs4 quic");
   spec.name = "https";
   CHECK(!make_transport_dialer(spec, bridge, wire, why));
   CHECK(why == "https needs sni=, the name of the site the bridge shows to strangers");
@@ -222,7 +222,7 @@ TEST_CASE("a transport that cannot be says why") {
   CHECK(!make_transport_dialer(spec, bridge, wire, why));
   spec.params["alpn"] = "h2";
   CHECK(make_transport_dialer(spec, bridge, wire, why).has_value());
-  CHECK(transport_names() == std::vector<std::string_view>{"fronted", "https", "obfs4"});
+  CHECK(transport_names() == std::vector<std::string_view>{"fronted", "https", "obfs4", "quic"});
 }
 
 TEST_CASE("the JA4 a link is said to have is that of the hellos it sends") {

@@ -1,0 +1,166 @@
+// ngtcp2 0.12 (Debian 12, Ubuntu 24.04) and 1.x differ in names and in a few calls: what we use of both, as
+// one. The only place that asks which it is.
+#pragma once
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace surang::quic::compat {
+
+#if NGTCP2_VERSION_NUM < 0x010000
+
+using Level = ngtcp2_crypto_level;
+inline constexpr auto kCongestionControl = NGTCP2_CC_ALGO_BBR;
+inline constexpr ngtcp2_duration kNoKeepAlive = 0;
+using EarlyParameters = std::optional<ngtcp2_transport_params>;
+
+inline void set_token(ngtcp2_settings& settings, std::span<const std::uint8_t> token) {
+  settings.token = {const_cast<std::uint8_t*>(token.data()), token.size()};
+}
+inline std::span<const std::uint8_t> token_of(const ngtcp2_pkt_hd& head) {
+  return {head.token.base, head.token.len};
+}
+inline void set_first_destination(ngtcp2_transport_params& params, const ngtcp2_cid& id) {
+  params.original_dcid = id;
+}
+inline EarlyParameters early_parameters(ngtcp2_conn* connection) {
+  const auto* told = ngtcp2_conn_get_remote_transport_params(connection);
+  if (!told) return std::nullopt;
+  ngtcp2_transport_params kept = *told;
+  kept.version_info = {};
+  kept.version_info_present = 0;
+  return kept;
+}
+inline void set_early_parameters(ngtcp2_conn* connection, const EarlyParameters& params) {
+  if (params) ngtcp2_conn_set_early_remote_transport_params(connection, &*params);
+}
+inline ngtcp2_ssize write_close(ngtcp2_conn* connection, ngtcp2_path* path, std::span<std::uint8_t> into,
+                                int failure, std::uint64_t application_error, ngtcp2_tstamp now) {
+  ngtcp2_connection_close_error why;
+  ngtcp2_connection_close_error_default(&why);
+  if (failure == NGTCP2_ERR_CRYPTO)
+    ngtcp2_connection_close_error_set_transport_error_tls_alert(&why, ngtcp2_conn_get_tls_alert(connection),
+                                                                nullptr, 0);
+  else if (failure != 0)
+    ngtcp2_connection_close_error_set_transport_error_liberr(&why, failure, nullptr, 0);
+  else
+    ngtcp2_connection_close_error_set_application_error(&why, application_error, nullptr, 0);
+  ngtcp2_pkt_info info{};
+  return ngtcp2_conn_write_connection_close(connection, path, &info, into.data(), into.size(), &why, now);
+}
+inline int reject_early_data(ngtcp2_conn* connection) {
+  return ngtcp2_conn_early_data_rejected(connection);
+}
+inline void on_early_data_rejected(ngtcp2_callbacks& table, int (*call)(ngtcp2_conn*, void*)) {
+  table.early_data_rejected = call;
+}
+using Figures = ngtcp2_conn_stat;
+inline Figures figures(ngtcp2_conn* connection) {
+  Figures out;
+  ngtcp2_conn_get_conn_stat(connection, &out);
+  return out;
+}
+/// `sent` bytes have left at `now`: says when the next may. Where more is to go and nothing but the pace
+/// holds it back, who was woken late makes up for it, as 1.x does by itself; `paced_until` is what this keeps
+/// for that.
+inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtcp2_tstamp now,
+                      ngtcp2_tstamp& paced_until) {
+  constexpr ngtcp2_duration kMostLate = 10 * NGTCP2_MILLISECONDS;
+  if (sent == 0 && now < paced_until) return;
+  const auto from = paced_until == 0 ? now : std::clamp(paced_until, now - kMostLate, now);
+  ngtcp2_conn_update_pkt_tx_time(connection, from);
+  const auto rate = figures(connection).pacing_rate;  // bytes a nanosecond
+  paced_until = more && rate > 0 ? from + static_cast<ngtcp2_duration>(static_cast<double>(sent) / rate) : 0;
+}
+inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
+  (void)ngtcp2_conn_shutdown_stream(connection, id, error);
+}
+inline void stop_reading(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
+  (void)ngtcp2_conn_shutdown_stream_read(connection, id, error);
+}
+/// The error with which the peer has closed; nothing where that was no word of its application.
+inline std::optional<std::uint64_t> peers_error(ngtcp2_conn* connection) {
+  ngtcp2_connection_close_error why;
+  ngtcp2_conn_get_connection_close_error(connection, &why);
+  if (why.type != NGTCP2_CONNECTION_CLOSE_ERROR_CODE_TYPE_APPLICATION) return std::nullopt;
+  return why.error_code;
+}
+
+#else
+
+using Level = ngtcp2_encryption_level;
+inline constexpr auto kCongestionControl = NGTCP2_CC_ALGO_BBR;
+inline constexpr ngtcp2_duration kNoKeepAlive = UINT64_MAX;
+using EarlyParameters = std::vector<std::uint8_t>;
+
+inline void set_token(ngtcp2_settings& settings, std::span<const std::uint8_t> token) {
+  settings.token = token.data();
+  settings.tokenlen = token.size();
+  settings.token_type = NGTCP2_TOKEN_TYPE_NEW_TOKEN;
+}
+inline std::span<const std::uint8_t> token_of(const ngtcp2_pkt_hd& head) {
+  return {head.token, head.tokenlen};
+}
+inline void set_first_destination(ngtcp2_transport_params& params, const ngtcp2_cid& id) {
+  params.original_dcid = id;
+  params.original_dcid_present = 1;
+}
+inline EarlyParameters early_parameters(ngtcp2_conn* connection) {
+  EarlyParameters kept(256);
+  const auto size = ngtcp2_conn_encode_0rtt_transport_params(connection, kept.data(), kept.size());
+  kept.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return kept;
+}
+inline void set_early_parameters(ngtcp2_conn* connection, const EarlyParameters& params) {
+  if (!params.empty())
+    ngtcp2_conn_decode_and_set_0rtt_transport_params(connection, params.data(), params.size());
+}
+inline ngtcp2_ssize write_close(ngtcp2_conn* connection, ngtcp2_path* path, std::span<std::uint8_t> into,
+                                int failure, std::uint64_t application_error, ngtcp2_tstamp now) {
+  ngtcp2_ccerr why;
+  ngtcp2_ccerr_default(&why);
+  if (failure == NGTCP2_ERR_CRYPTO)
+    ngtcp2_ccerr_set_tls_alert(&why, ngtcp2_conn_get_tls_alert(connection), nullptr, 0);
+  else if (failure != 0)
+    ngtcp2_ccerr_set_liberr(&why, failure, nullptr, 0);
+  else
+    ngtcp2_ccerr_set_application_error(&why, application_error, nullptr, 0);
+  ngtcp2_pkt_info info{};
+  return ngtcp2_conn_write_connection_close(connection, path, &info, into.data(), into.size(), &why, now);
+}
+inline int reject_early_data(ngtcp2_conn* connection) {
+  return ngtcp2_conn_tls_early_data_rejected(connection);
+}
+inline void on_early_data_rejected(ngtcp2_callbacks& table, int (*call)(ngtcp2_conn*, void*)) {
+  table.tls_early_data_rejected = call;
+}
+using Figures = ngtcp2_conn_info;
+inline Figures figures(ngtcp2_conn* connection) {
+  Figures out;
+  ngtcp2_conn_get_conn_info(connection, &out);
+  return out;
+}
+inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, ngtcp2_tstamp&) {
+  ngtcp2_conn_update_pkt_tx_time(connection, now);
+}
+inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
+  (void)ngtcp2_conn_shutdown_stream(connection, 0, id, error);
+}
+inline void stop_reading(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
+  (void)ngtcp2_conn_shutdown_stream_read(connection, 0, id, error);
+}
+inline std::optional<std::uint64_t> peers_error(ngtcp2_conn* connection) {
+  const auto* why = ngtcp2_conn_get_ccerr(connection);
+  if (why->type != NGTCP2_CCERR_TYPE_APPLICATION) return std::nullopt;
+  return why->error_code;
+}
+
+#endif
+
+}  // namespace surang::quic::compat
