@@ -82,15 +82,17 @@ class Server {
     shared_.replays = std::make_unique<https::ReplaySet>(options->state_dir / "replays");
     auto listeners = options->listeners;
     // Workers share their ports, and so could two bridges without noticing: see first that nobody is there.
-    for (const auto& listener : listeners)
+    for (const auto& listener : listeners) {
+      if (listener.transport == "quic") continue;  // is not shared
       if (const auto code = see_that_free(listener.address); code != 0) return code;
+    }
     const auto wanted =
         options->workers ? options->workers : std::max(1U, std::thread::hardware_concurrency());
     const auto count = can_share_ports() ? wanted : 1U;
     for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(shared_));
     for (std::size_t turn = 0; auto& listener : listeners) {
       // What belongs to one worker goes to one after the other.
-      const bool shares = listener.transport != "fronted";
+      const bool shares = listener.transport != "fronted" && listener.transport != "quic";
       const auto first = shares ? std::size_t{0} : turn++ % count;
       const auto last = shares ? workers_.size() : first + 1;
       for (auto i = first; i < last; ++i) {
@@ -305,6 +307,11 @@ class Server {
             {"fronted_strangers", shared_.fronted.strangers.load()},
             {"fronted_lost", shared_.fronted.lost.load()},
             {"fronted_limited", shared_.fronted.limited.load()},
+            {"quic_users", shared_.quic.users.load()},
+            {"quic_strangers", shared_.quic.strangers.load()},
+            {"quic_replays", shared_.quic.replays.load()},
+            {"quic_stale", shared_.quic.stale.load()},
+            {"quic_failed", shared_.quic.failed.load()},
             {"refused_proof", served.refused_proof.load()},
             {"refused_streams", served.refused_streams.load()},
             {"refused_headers", served.refused_headers.load()},

@@ -59,10 +59,11 @@ void read_listeners(TomlReader& root, const std::filesystem::path& file, BridgeO
       listener.iat_mode = read_count(section, "iat_mode", 0, 2, listener.iat_mode);
     else if (listener.transport == "fronted")
       read_fronted(section, file, listener);
-    else if (listener.transport != "https")
-      section.fail("transport", "'transport' must be https, obfs4 or fronted");
+    else if (listener.transport != "https" && listener.transport != "quic")
+      section.fail("transport", "'transport' must be https, obfs4, fronted or quic");
     fronted = fronted || listener.transport == "fronted";
-    listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
+    if (listener.transport != "quic")
+      listener.proxy_protocol = section.boolean("proxy_protocol").value_or(false);
     listener.address = listen_address(section, "address", section.required_string("address"));
     section.finish();
     options.listeners.push_back(std::move(listener));
@@ -159,6 +160,7 @@ std::string format_bridge_config(const BridgeOptions& options) {
     const Endpoint address(listener.address.address().to_string(), listener.address.port());
     text += "\n[[listen]]\naddress = \"" + address.to_string() + "\"\n";
     text += "transport = \"" + listener.transport + "\"\n";
+    if (listener.transport == "quic") continue;
     text += "# true behind a load balancer that sends PROXY protocol v2.\n";
     text += std::string("proxy_protocol = ") + (listener.proxy_protocol ? "true" : "false") + "\n";
     if (listener.transport == "obfs4") text += "iat_mode = " + std::to_string(listener.iat_mode) + "\n";

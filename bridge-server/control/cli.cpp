@@ -10,6 +10,7 @@
 #include <chrono>
 #include <ctime>
 #include <iostream>
+#include <map>
 
 #include "bridge-server/control/control_client.hpp"
 #include "bridge-server/control/installation.hpp"
@@ -59,19 +60,24 @@ void print_link(const config::ShareLink& link, bool always_qr) {
 }
 
 void print_firewall(const std::vector<TransportSpec>& transports) {
-  std::string all, firewalld;
+  std::string all, ufw, firewalld;
+  std::map<std::string_view, std::string> ports;  // of each protocol
   for (const auto& transport : transports) {
+    const std::string_view protocol = transport.name == "quic" ? "udp" : "tcp";
     const auto port = std::to_string(transport.port);
-    all += (all.empty() ? "" : ", ") + port;
-    firewalld += " --add-port=" + port + "/tcp";
+    auto& of_protocol = ports[protocol];
+    of_protocol += (of_protocol.empty() ? "" : ", ") + port;
+    const auto rule = port + '/' + std::string(protocol);
+    all += (all.empty() ? "" : ", ") + rule;
+    ufw += "  ufw:       ufw allow " + rule + '\n';
+    firewalld += " --add-port=" + rule;
   }
-  std::cout << "\nOpen TCP port" << (transports.size() > 1 ? "s " : " ") << all
-            << " where a firewall is on:\n";
-  for (const auto& transport : transports)
-    std::cout << "  ufw:       ufw allow " << transport.port << "/tcp\n";
-  std::cout << "  firewalld: firewall-cmd --permanent" << firewalld << " && firewall-cmd --reload\n"
-            << "  nftables:  nft add rule inet filter input tcp dport '{ " << all << " }' accept\n"
-            << "Then start it: surang-bridge run\n";
+  std::cout << "\nOpen port" << (transports.size() > 1 ? "s " : " ") << all << " where a firewall is on:\n"
+            << ufw << "  firewalld: firewall-cmd --permanent" << firewalld << " && firewall-cmd --reload\n";
+  for (const auto& [protocol, list] : ports)
+    std::cout << "  nftables:  nft add rule inet filter input " << protocol << " dport '{ " << list
+              << " }' accept\n";
+  std::cout << "Then start it: surang-bridge run\n";
 }
 
 // A bridge that is not running reads the users when it starts.
@@ -127,12 +133,15 @@ int show_status(const config::BridgeOptions& options, bool as_json) {
             << "by edges:     " << number("fronted_sessions") << " sessions, by " << number("fronted_gets")
             << " GETs and " << number("fronted_posts") << " POSTs, " << number("fronted_two_way")
             << " of them two-way\n"
+            << "by quic:      " << number("quic_users") << " connections begun\n"
             << "strangers:    " << number("strangers")
             << " shown the cover site, of them replays: " << number("replays")
             << ", outdated: " << number("stale") << "\n"
             << "              " << number("obfs4_strangers")
             << " shown nothing by obfs4, with its certificate but no user's: "
             << number("obfs4_unknown_users") << "\n"
+            << "              " << number("quic_strangers")
+            << " datagrams on the quic port that nobody's session sent\n"
             << "              " << number("fronted_strangers")
             << " requests by edges that were no user's, for sessions that are no more: "
             << number("fronted_lost") << ", over a limit: " << number("fronted_limited") << "\n"
@@ -229,6 +238,8 @@ void describe(CLI::App& app, Commands& commands) {
                    "address and port to listen on; default: port 443 of every address");
   init->add_option("--obfs4-port", commands.init.obfs4_port,
                    "port of the obfs4 transport, 0 for none; default: one drawn at random");
+  init->add_option("--quic-port", commands.init.quic_port,
+                   "UDP port of the quic transport, 0 for none; default: one drawn at random");
   init->add_option("--state-dir", commands.init.state_dir, "where keys and users are kept");
   init->add_option("--user", commands.init.user, "the first user's name")->capture_default_str();
   init->add_flag("--force", commands.init.force, "replace an installation, its keys and its users");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
 
 #include "bridge-server/control/control_client.hpp"
 #include "bridge-server/keys.hpp"
@@ -27,6 +28,7 @@ bool has_ipv6() {
 
 // Of its own for each bridge, so that no rule about a port finds them all; below those that systems use for
 // outgoing connections, and free now.
+template <class Protocol>
 std::uint16_t draw_port(const boost::asio::ip::address& address) {
   constexpr std::uint32_t kLowest = 10'000, kHighest = 32'000;
   std::uint16_t port = 0;
@@ -34,8 +36,8 @@ std::uint16_t draw_port(const boost::asio::ip::address& address) {
   for (int tries = 0; ec && tries < 20; ++tries) {
     port = static_cast<std::uint16_t>(kLowest + randombytes_uniform(kHighest - kLowest));
     boost::asio::io_context io;
-    boost::asio::ip::tcp::acceptor probe(io);
-    probe.open(address.is_v6() ? boost::asio::ip::tcp::v6() : boost::asio::ip::tcp::v4(), ec);
+    typename Protocol::socket probe(io);
+    probe.open(address.is_v6() ? Protocol::v6() : Protocol::v4(), ec);
     if (!ec) probe.bind({address, port}, ec);
   }
   return port;
@@ -76,10 +78,16 @@ config::BridgeOptions options_for(const InitRequest& request) {
                          "--listen: '" + request.listen + "' is not an address and port such as [::]:443");
   listener.address = {*address, listen->port()};
   options.listeners = {listener};
-  const auto port = request.obfs4_port ? *request.obfs4_port : draw_port(*address);
+  const auto port = request.obfs4_port ? *request.obfs4_port : draw_port<boost::asio::ip::tcp>(*address);
   if (port != 0) {
     listener.transport = "obfs4";
     listener.address.port(port);
+    options.listeners.push_back(listener);
+  }
+  const auto quic_port = request.quic_port ? *request.quic_port : draw_port<boost::asio::ip::udp>(*address);
+  if (quic_port != 0) {
+    listener.transport = "quic";
+    listener.address.port(quic_port);
     options.listeners.push_back(listener);
   }
   std::string why;
@@ -94,7 +102,8 @@ config::ShareLink make_installation(const InitRequest& request) {
   const auto options = options_for(request);
   if (options.listeners.front().address.port() == 0)
     throw CommandFailure(kUsage, "--listen needs a port that clients can be told");
-  if (options.listeners.front().address == options.listeners.back().address && options.listeners.size() > 1)
+  const auto obfs4 = std::ranges::find(options.listeners, "obfs4", &config::ListenerOptions::transport);
+  if (obfs4 != options.listeners.end() && obfs4->address == options.listeners.front().address)
     throw CommandFailure(kUsage, "--obfs4-port: that is the port of --listen; obfs4 needs one of its own");
   std::error_code ec;
   for (const auto& file : {request.config_file, keys_file(options.state_dir)})
@@ -146,7 +155,7 @@ config::ShareLink link_for(const config::BridgeOptions& options, const UserRecor
     if (listener.transport == "obfs4") {
       spec.params["cert"] = obfs4::format_cert({keys->node_id, keys->public_key});
       if (listener.iat_mode != 0) spec.params["iat-mode"] = std::to_string(listener.iat_mode);
-    } else {
+    } else if (listener.transport == "https") {
       // Behind a load balancer clients come in where it listens, which is not known here: its usual port.
       if (listener.proxy_protocol) spec.port = 443;
       spec.params["sni"] = options.sni;

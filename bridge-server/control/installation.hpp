@@ -29,6 +29,7 @@ struct InitRequest {
   std::string sni;                          ///< the name clients show; empty: the cover's host
   std::string listen;                       ///< address and port; empty: port 443 of every address
   std::optional<std::uint16_t> obfs4_port;  ///< at the same address; 0: none; nothing: one drawn at random
+  std::optional<std::uint16_t> quic_port;   ///< the same of UDP
   std::string user = "me";
   bool force = false;  ///< replaces an installation, its keys and users with it
 };

@@ -14,19 +14,18 @@
 
 #include "bridge-server/cover/remembering_resolver.hpp"
 #include "bridge-server/egress/reach_check.hpp"
+#include "bridge-server/egress/user_share.hpp"
 #include "bridge-server/listeners/fronted_listener.hpp"
 #include "bridge-server/listeners/proxy_header_reader.hpp"
 #include "bridge-server/listeners/share_port.hpp"
 #include "transports/core/process.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
-#include "transports/core/wrapping_flow.hpp"
 #include "transports/tcp/congestion.hpp"
 #include "transports/tcp/system_resolver.hpp"
 #include "transports/tcp/tcp_dialer.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 #include "transports/tls/tls_stream.hpp"
-#include "transports/udp/udp_flow.hpp"
 
 namespace surang::bridge {
 
@@ -36,7 +35,6 @@ using asio::ip::tcp;
 using namespace std::chrono_literals;
 
 constexpr auto kProxyHeaderLimit = 5s;
-constexpr unsigned kMostFlows = 1024;  // of datagrams, for one user in all sessions
 
 TcpDialerOptions egress_options(Shared& shared) {
   TcpDialerOptions options;
@@ -46,60 +44,6 @@ TcpDialerOptions egress_options(Shared& shared) {
   };
   return options;
 }
-
-// One of a user's flows, counted while it is open.
-class CountedFlow final : public WrappingFlow {
- public:
-  CountedFlow(DatagramFlowPtr inner, std::shared_ptr<Account> account)
-      : WrappingFlow(std::move(inner)), account_(std::move(account)) {}
-  ~CountedFlow() override { --account_->flows; }
-
- private:
-  const std::shared_ptr<Account> account_;
-};
-
-// One user's, whose ports are bounded.
-class UserDatagrams final : public DatagramOpener {
- public:
-  /// `resolver` must outlive its flows.
-  UserDatagrams(asio::any_io_executor executor, Resolver& resolver, AdmitAddresses admit,
-                std::shared_ptr<Account> account)
-      : executor_(std::move(executor)),
-        resolver_(std::shared_ptr<void>(), &resolver),
-        admit_(std::move(admit)),
-        account_(std::move(account)) {}
-
-  asio::awaitable<Result<DatagramFlowPtr>> open() override {
-    if (account_->flows.fetch_add(1) >= kMostFlows) {
-      --account_->flows;
-      co_return make_error_code(Errc::limit);
-    }
-    co_return std::make_unique<CountedFlow>(make_udp_flow(executor_, resolver_, admit_), account_);
-  }
-
- private:
-  const asio::any_io_executor executor_;
-  const std::shared_ptr<Resolver> resolver_;
-  const AdmitAddresses admit_;
-  const std::shared_ptr<Account> account_;
-};
-
-// What one user asks about destinations: within that user's limit, and on that user's account.
-class UserControl final : public tunnel::Control {
- public:
-  UserControl(ReachCheck& check, std::shared_ptr<Account> account)
-      : check_(check), account_(std::move(account)) {}
-
-  asio::awaitable<Result<tunnel::ReachAnswer>> reach(Endpoint to) override {
-    if (!account_->questions.admit(std::chrono::steady_clock::now())) co_return make_error_code(Errc::limit);
-    const ReachCheck::Spent spent(account_, &account_->used);
-    co_return co_await check_.look(std::move(to), spent);
-  }
-
- private:
-  ReachCheck& check_;
-  const std::shared_ptr<Account> account_;
-};
 
 }  // namespace
 
@@ -148,10 +92,30 @@ struct Worker::Impl {
   }
 
   struct Listening {
-    tcp::acceptor socket;
+    tcp::acceptor socket;  // closed where the transport is quic
     config::ListenerOptions options;
     std::unique_ptr<FrontedListener> fronted;  // of that transport only
+    std::unique_ptr<quic::Listener> quic;      // the same
   };
+
+  std::unique_ptr<quic::Listener> make_quic() {
+    quic::ListenerOptions options;
+    options.public_key = shared.keys.public_key;
+    options.secret = shared.keys.secret;
+    options.limits = limits;
+    const auto admit = [this](const asio::ip::address& from) -> std::shared_ptr<void> {
+      auto pass = std::make_shared<HandshakeGate::Pass>(
+          shared.gate.enter(unmapped(from), shared.options.load()->max_handshakes_per_address));
+      if (*pass) return pass;
+      ++shared.refused_address;
+      return nullptr;
+    };
+    return std::make_unique<quic::Listener>(io.get_executor(), options, shared.users, *shared.replays,
+                                            shared.quic, admit,
+                                            [this](std::unique_ptr<quic::ServedSession> session) {
+                                              tasks.spawn(serve_quic(std::move(session)));
+                                            });
+  }
 
   asio::awaitable<void> accept_loop(Listening& at) {
     auto& socket = at.socket;
@@ -207,7 +171,27 @@ struct Worker::Impl {
   }
 
   asio::awaitable<void> serve(Authenticated peer) {
-    auto account = shared.users.account(peer.user);
+    const auto user = peer.user;
+    const Means means = [&](Account& account, tunnel::Control& control, DatagramOpener& datagrams) {
+      return tunnel::serve(std::move(peer), account.key, egress, limits, shared.served, account.used,
+                           shared.draining, &control, &datagrams);
+    };
+    co_await serve_user(user, means);
+  }
+
+  asio::awaitable<void> serve_quic(std::unique_ptr<quic::ServedSession> session) {
+    const Means means = [&](Account& account, tunnel::Control& control, DatagramOpener& datagrams) {
+      return session->serve(egress, shared.served, account.used, shared.draining, &control, &datagrams);
+    };
+    co_await serve_user(session->user().id, means);
+  }
+
+  // How a session is served with what its user has.
+  using Means = std::function<asio::awaitable<Result<void>>(Account&, tunnel::Control&, DatagramOpener&)>;
+
+  // `means` is held by the caller.
+  asio::awaitable<void> serve_user(UserId user, const Means& means) {
+    auto account = shared.users.account(user);
     if (!account || !account->in_good_standing(unix_now())) co_return;
     if (account->sessions.fetch_add(1) >= shared.options.load()->max_sessions_per_user) {
       --account->sessions;
@@ -216,20 +200,19 @@ struct Worker::Impl {
     }
     const auto session = sessions.emplace(sessions.end(), account, io.get_executor());
     ++open;
-    session->task.spawn(run_session(std::move(peer), account));
+    session->task.spawn(run_session(means, account));
     co_await session->task.join();
     --account->sessions;
     --open;
     sessions.erase(session);
   }
 
-  asio::awaitable<void> run_session(Authenticated peer, std::shared_ptr<Account> account) {
+  asio::awaitable<void> run_session(const Means& means, std::shared_ptr<Account> account) {
     const auto id = ++next_id;
     spdlog::debug("s{}: session opens", id);
     UserControl control(reach, account);
     UserDatagrams datagrams(io.get_executor(), resolver, egress_options(shared).admit, account);
-    const auto ended = co_await tunnel::serve(std::move(peer), account->key, egress, limits, shared.served,
-                                              account->used, shared.draining, &control, &datagrams);
+    const auto ended = co_await means(*account, control, datagrams);
     spdlog::debug("s{}: session ends: {}", id, ended ? "done" : ended.error().message());
   }
 
@@ -247,6 +230,7 @@ struct Worker::Impl {
     for (auto& at : listening) {
       error_code ignored;
       if (at.fronted) at.fronted->drain();
+      if (at.quic) at.quic->drain();
       if (!at.fronted || all) at.socket.close(ignored);
     }
   }
@@ -291,6 +275,15 @@ Result<void> Worker::listen(config::ListenerOptions& listener, std::string& why)
     why = Endpoint(at.address(), at.port()).to_string() + ": " + (why.empty() ? ec.message() : why);
     return ec;
   };
+  if (listener.transport == "quic") {
+    auto quic = impl_->make_quic();
+    const auto bound = quic->listen({at.address(), at.port()});
+    if (!bound) ec = bound.error();
+    if (!bound) return refuse();
+    listener.address.port(bound->port());
+    impl_->listening.push_back({std::move(socket), listener, nullptr, std::move(quic)});
+    return {};
+  }
   std::unique_ptr<FrontedListener> fronted;
   if (listener.transport == "fronted") {
     auto* impl = impl_.get();
@@ -310,7 +303,7 @@ Result<void> Worker::listen(config::ListenerOptions& listener, std::string& why)
   if (socket.bind(at, ec); ec) return refuse();
   if (socket.listen(4096, ec); ec) return refuse();
   listener.address = socket.local_endpoint();
-  impl_->listening.push_back({std::move(socket), listener, std::move(fronted)});
+  impl_->listening.push_back({std::move(socket), listener, std::move(fronted), nullptr});
   return {};
 }
 
@@ -340,8 +333,10 @@ void Worker::stop() {
   asio::post(impl_->io, [this] {
     impl_->stop_listening(true);
     impl_->cut_sessions(true);
-    for (auto& at : impl_->listening)
+    for (auto& at : impl_->listening) {
       if (at.fronted) at.fronted->stop();
+      if (at.quic) at.quic->stop();
+    }
     impl_->tasks.cancel();
     impl_->reach.stop();
   });

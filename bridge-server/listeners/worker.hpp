@@ -15,6 +15,7 @@
 #include "transports/fronted/origin.hpp"
 #include "transports/https/https_acceptor.hpp"
 #include "transports/obfs4/obfs4_acceptor.hpp"
+#include "transports/quic/quic_listener.hpp"
 #include "transports/tunnel/tunnel_acceptor.hpp"
 
 namespace surang::bridge {
@@ -31,6 +32,7 @@ struct Shared {
   obfs4::ReplayFilter obfs4_replays;
   obfs4::AcceptorCounters obfs4_accepted;
   fronted::OriginCounters fronted;
+  quic::ListenerCounters quic;
   tunnel::ServeCounters served;
   HandshakeGate gate;
   std::size_t max_covered = 1024;  ///< strangers with the cover site at once, and of obfs4 shown nothing
@@ -47,7 +49,7 @@ class Worker {
   explicit Worker(Shared& shared);
   ~Worker();
 
-  /// Binds a listener, beside other workers but where it is fronted; its address then has the port that the
+  /// Binds a listener, beside other workers but where it is fronted or quic; its address then has the port that the
   /// system chose for 0. The system's error, or Errc::bad_input, with `why` naming the address.
   Result<void> listen(config::ListenerOptions& listener, std::string& why);
   void start();  ///< runs on a thread of its own

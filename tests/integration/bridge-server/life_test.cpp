@@ -57,7 +57,7 @@ TEST_CASE("a bridge without connections stops at the first TERM") {
   bridge.start();
   bridge.signal(SIGTERM);
   CHECK(bridge.wait(20s) == 0);
-  CHECK_MESSAGE(lines(bridge.log()) == 2, bridge.log());
+  CHECK_MESSAGE(lines(bridge.log()) == 3, bridge.log());
 }
 
 TEST_CASE("a second TERM stops at once") {
@@ -216,6 +216,12 @@ TEST_CASE("init keeps what is there unless forced") {
   REQUIRE(std::regex_search(forced.out, port, std::regex("&t=obfs4:([0-9]+):cert=[A-Za-z0-9+/%]{70,}")));
   CHECK(forced.out.find("ufw allow " + port.str(1) + "/tcp") != std::string::npos);
   CHECK(read(bridge.dir / "bridge.toml").find(":" + port.str(1) + "\"\ntransport = \"obfs4\"") !=
+        std::string::npos);
+  // And of UDP for quic.
+  REQUIRE(std::regex_search(forced.out, port, std::regex("&t=quic:([0-9]+)#me")));
+  CHECK(forced.out.find("ufw allow " + port.str(1) + "/udp") != std::string::npos);
+  CHECK(forced.out.find("input udp dport '{ " + port.str(1) + " }' accept") != std::string::npos);
+  CHECK(read(bridge.dir / "bridge.toml").find(":" + port.str(1) + "\"\ntransport = \"quic\"") !=
         std::string::npos);
   again.insert(again.end(), {"--obfs4-port", "443"});
   const auto same = bridge.command(again);

@@ -125,6 +125,41 @@ TEST_CASE("a user removed is cut off obfs4 as well, in mid session and for new o
   });
 }
 
+TEST_CASE("a user removed is cut off quic as well, and nobody answers for one") {
+  run([](asio::io_context& io) -> asio::awaitable<void> {
+    EchoServer echo(io);
+    CoverServer cover(io);
+    BridgeProcess bridge(cover.port());
+    bridge.start();
+    REQUIRE(bridge.command({"user", "add", "aunt"}).code == 0);
+    BridgeClient me(io, bridge.link_by("quic", "me"));
+    BridgeClient hers(io, bridge.link_by("quic", "aunt"));
+    BridgeClient late(io, bridge.link_by("quic", "aunt"));
+    auto mine = co_await me.open(echo.port());
+    auto aunts = co_await hers.open(echo.port());
+    REQUIRE(mine);
+    REQUIRE(aunts);
+    const auto denied = co_await me.refusal(Endpoint("10.0.0.1", 80));
+    CHECK(denied == Errc::destination_denied);
+    const auto seen = co_await me.tunnel->reach(Endpoint("127.0.0.1", echo.port()));
+    REQUIRE(seen.has_value());
+    CHECK(seen->connected());
+    CHECK(bridge.command({"user", "remove", "aunt"}).code == 0);
+    const bool cut = co_await ends(*aunts, 10s);
+    CHECK(cut);
+    const auto refused = co_await late.tunnel->check(1s);
+    CHECK(refused.has_error());
+    const auto status = bridge.status();
+    CHECK(status.at("open_sessions").as_int64() == 1);
+    CHECK(status.at("quic_users").as_int64() == 2);
+    CHECK(status.at("quic_strangers").as_int64() >= 1);
+    CHECK(status.at("bytes_up").as_int64() >= 10);
+    CHECK(cover.visits == 0);
+    const bool goes_on = co_await me.echoes(*mine, "still here");
+    CHECK(goes_on);
+  });
+}
+
 TEST_CASE("a user removed while the control socket is gone is cut off all the same") {
   run([](asio::io_context& io) -> asio::awaitable<void> {
     EchoServer echo(io);
