@@ -43,6 +43,10 @@ struct Lane {
   tunnel::SessionNumber mourned = 0;  // the last whose death was counted
   unsigned trying = 0;                // attempts under way
 
+  std::uint64_t bytes_down = 0;  // when its speed was looked at last
+  unsigned slow = 0;             // looks in a row at which it crawled
+  Clock::time_point crawl_at{};  // not given up for a crawl before that
+
   SilenceWatch watch;
   Alarm look;               // rings when the watch wants it
   std::uint64_t acked = 0;  // by the far end's kernel, when it was asked

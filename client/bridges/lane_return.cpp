@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookOut{100};
 constexpr auto kConfirm = 5s;  // between the two answers of a lane that is to be preferred again
+// Bytes in a second by which a line that carries something crawls: above the one it is idle, above the other
+// it is not.
+constexpr std::uint64_t kTrickle = 60'000, kCrawl = 190'000;
+constexpr unsigned kCrawls = 4;  // seconds in a row
+constexpr auto kCrawlPause = 1min;
 
 }  // namespace
 
@@ -70,10 +75,12 @@ asio::awaitable<void> BridgePool::State::keep_warm(Self s) {
   while (Clock::now() - s->last_use < s->options.warm) {
     co_await sleep_until(Clock::now() + s->options.retry_pause * std::min(1 + misses, 5));
     misses = s->up() ? 0 : misses + 1;
-    if (s->up())
+    if (s->up()) {
+      s->look_at_speed();
       s->consider_return();
-    else
+    } else {
       s->start_search();
+    }
   }
 }
 
@@ -116,6 +123,51 @@ asio::awaitable<void> BridgePool::State::come_back(Self s, LanePtr lane) {
   s->remember(*lane, note_worked);
   spdlog::info("bridge {} works here again; {} is left", lane->name(), before->name());
   before->carrier->retire();
+}
+
+// UDP that is let through slowly (some providers police it) shows by nothing else: it answers, and at once.
+// Whatever asks for no more than that, or a line that is slow itself, makes another lane carry for a while,
+// which is no worse but for calls: flows of datagrams stay where they are.
+void BridgePool::State::look_at_speed() {
+  const LanePtr lane = preferred;
+  const auto status = lane->carrier->status();
+  const auto came = status.bytes_down - std::exchange(lane->bytes_down, status.bytes_down);
+  const bool crawls = status.open_streams > 0 && came >= kTrickle && came < kCrawl;
+  lane->slow = crawls ? lane->slow + 1 : 0;
+  const auto now = Clock::now();
+  if (lane->spec.name != "quic" || !flows.empty() || lane->slow < kCrawls || now < lane->crawl_at ||
+      returning || race)
+    return;
+  lane->slow = 0;
+  lane->crawl_at = now + kCrawlPause;
+  returning = true;
+  tasks.spawn(leave_crawl(shared_from_this(), lane));
+}
+
+asio::awaitable<void> BridgePool::State::leave_crawl(Self s, LanePtr lane) {
+  struct Done {
+    State& state;
+    ~Done() { state.returning = false; }
+  } const done{*s};
+  const auto begun = s->moves;
+  for (const auto& other : s->in_order()) {
+    if (other == lane) continue;
+    const auto answer = co_await other->carrier->check(s->options.answer_limit);
+    if (begun != s->moves || s->race || s->preferred != lane || s->place(*other) == s->lanes.size())
+      co_return;
+    if (!answer) {
+      s->failed(other, answer.error());
+      continue;
+    }
+    other->rtt = *answer;
+    s->worked(other);
+    s->preferred = other;
+    s->remember(*lane, note_relapsed);
+    s->remember(*other, note_worked);
+    spdlog::info("bridge {} crawls; {} carries in its place", lane->name(), other->name());
+    lane->carrier->retire();
+    co_return;
+  }
 }
 
 asio::awaitable<void> BridgePool::State::retire(Self s, LanePtr lane) {

@@ -104,6 +104,8 @@ struct BridgePool::State : MovableStream::Pool, std::enable_shared_from_this<Bri
   static asio::awaitable<void> keep_warm(Self s);
   void consider_return();
   static asio::awaitable<void> come_back(Self s, LanePtr lane);
+  void look_at_speed();
+  static asio::awaitable<void> leave_crawl(Self s, LanePtr lane);
   static asio::awaitable<void> retire(Self s, LanePtr lane);
 };
 
