@@ -1,8 +1,11 @@
 // The browser's end of the load: opens connections through a peer and measures them. One JSON line on stdout.
 //   bench_load WHAT --via direct|socks5|connect --port P --target T [--user U] [--streams N] [--seconds S]
+//              [--warm-up S] [--address A]
 // WHAT: down, up (bytes through N streams for S seconds, after 0.3 s of warming up), ping (N connections at a
-// time, each one byte there and back, then closed), hold (N open connections until standard input ends).
-// --port: the peer's; --target: the site's port, for peers that are told it.
+// time, each one byte there and back, then closed), once (one such connection, counted from its beginning),
+// hold (N open connections until standard input ends). --port: the peer's, --target: the site's, for peers
+// that are told it;
+// --address: where both are, if not on 127.0.0.1 (a proxy is there all the same).
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,7 +36,8 @@ struct Step {
 
 struct Plan {
   char wish = kSend;
-  bool keep = false;
+  bool keep = false, once = false;
+  std::uint32_t address = kLoopback;
   std::uint16_t port = 0;
   std::vector<Step> steps;
 };
@@ -75,7 +79,7 @@ class Visit final : public Watcher {
     if (!go_on()) {
       ++tally_.failed;
       shut();
-      if (plan_.wish == kEcho && !plan_.keep) open();
+      if (plan_.wish == kEcho && !plan_.keep && !plan_.once) open();
     }
   }
 
@@ -85,7 +89,7 @@ class Visit final : public Watcher {
     step_ = 0;
     flowing_ = false;
     got_.clear();
-    fd_ = connect_to_loopback(plan_.port);
+    fd_ = connect_to(plan_.address, plan_.port);
     say_ = plan_.steps.empty() ? wish() : plan_.steps[0].say;
     if (plan_.steps.empty()) flowing_ = true;
     loop_.add(fd_, EPOLLOUT, this);
@@ -143,7 +147,7 @@ class Visit final : public Watcher {
         std::chrono::duration<double, std::micro>(Clock::now() - started_).count());
     if (plan_.keep) return true;
     shut();
-    open();
+    if (!plan_.once) open();
     return true;
   }
 
@@ -157,34 +161,47 @@ class Visit final : public Watcher {
   std::string say_, got_;
 };
 
-std::string socks_request(std::uint16_t target) {
-  std::string out{"\x05\x01\x00\x01\x7f\x00\x00\x01", 8};
+struct Site {
+  std::uint32_t address = kLoopback;
+  std::uint16_t port = 0;
+};
+
+std::string socks_request(const Site& site) {
+  std::string out{"\x05\x01\x00\x01", 4};
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(site.address >> shift);
+  const auto target = site.port;
   out += static_cast<char>(target >> 8);
   out += static_cast<char>(target & 0xff);
   return out;
 }
 
-std::vector<Step> steps_for(const std::string& via, std::uint16_t target, const std::string& user) {
+std::vector<Step> steps_for(const std::string& via, const Site& site, const std::string& user) {
   if (via == "direct") return {};
   if (via == "connect") {
-    const auto host = "127.0.0.1:" + std::to_string(target);
+    std::string host;
+    for (int shift = 24; shift >= 0; shift -= 8)
+      host += std::to_string(site.address >> shift & 0xff) + (shift ? "." : ":");
+    host += std::to_string(site.port);
     return {{"CONNECT " + host + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n", Answer::http_head}};
   }
   if (user.empty())
-    return {{std::string("\x05\x01\x00", 3), Answer::two_bytes},
-            {socks_request(target), Answer::socks_reply}};
+    return {{std::string("\x05\x01\x00", 3), Answer::two_bytes}, {socks_request(site), Answer::socks_reply}};
   std::string login = "\x01";
   login += static_cast<char>(user.size());
   login += user + std::string("\x01\x00", 2);
   return {{std::string("\x05\x01\x02", 3), Answer::two_bytes},
           {login, Answer::two_bytes},
-          {socks_request(target), Answer::socks_reply}};
+          {socks_request(site), Answer::socks_reply}};
 }
 
 double percentile(std::vector<double>& sorted, double p) {
   return sorted.empty() ? 0
                         : sorted[std::min(sorted.size() - 1,
                                           static_cast<std::size_t>(p * static_cast<double>(sorted.size())))];
+}
+
+Clock::duration of_seconds(double seconds) {
+  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
 }
 
 void run_until(Loop& loop, Clock::time_point end) {
@@ -195,9 +212,9 @@ void run_until(Loop& loop, Clock::time_point end) {
 
 int run(int argc, char** argv) {
   std::string what = argc > 1 ? argv[1] : "", via = "direct", user;
-  std::uint16_t target = 0;
+  Site site;
   std::size_t streams = 1;
-  double seconds = 1;
+  double seconds = 1, warm_up = 0.3;
   Plan plan;
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string key = argv[i], value = argv[i + 1];
@@ -206,7 +223,13 @@ int run(int argc, char** argv) {
     else if (key == "--port")
       plan.port = static_cast<std::uint16_t>(std::stoi(value));
     else if (key == "--target")
-      target = static_cast<std::uint16_t>(std::stoi(value));
+      site.port = static_cast<std::uint16_t>(std::stoi(value));
+    else if (key == "--address") {
+      const auto address = parse_address(value);
+      if (!address) return 64;
+      site.address = *address;
+    } else if (key == "--warm-up")
+      warm_up = std::stod(value);
     else if (key == "--user")
       user = value;
     else if (key == "--streams")
@@ -218,7 +241,9 @@ int run(int argc, char** argv) {
   }
   plan.wish = what == "down" ? kSend : what == "up" ? kTake : kEcho;
   plan.keep = what == "hold";
-  plan.steps = steps_for(via, target, user);
+  plan.once = what == "once";
+  plan.steps = steps_for(via, site, user);
+  if (via == "direct") plan.address = site.address;
 
   Loop loop;
   Tally tally;
@@ -241,12 +266,20 @@ int run(int argc, char** argv) {
     }
     return 0;
   }
+  if (plan.once) {
+    Visit visit(loop, plan, tally);
+    const auto end = start + of_seconds(seconds);
+    while (!visit.idle() && Clock::now() < end) loop.turn(10);
+    std::printf("{\"failed\": %d, \"first_byte_us\": %.1f}\n", tally.done ? 0 : 1,
+                tally.done ? tally.first_byte_us[0] : 0.0);
+    return 0;
+  }
   for (std::size_t i = 0; i < streams; ++i) visits.push_back(std::make_unique<Visit>(loop, plan, tally));
-  run_until(loop, start + std::chrono::milliseconds(300));
+  run_until(loop, start + of_seconds(warm_up));
   const auto warm = Clock::now();
   const auto warm_bytes = tally.bytes, warm_done = tally.done;
   tally.first_byte_us.clear();
-  run_until(loop, warm + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds)));
+  run_until(loop, warm + of_seconds(seconds));
   const double took = std::chrono::duration<double>(Clock::now() - warm).count();
   auto& first = tally.first_byte_us;
   std::sort(first.begin(), first.end());

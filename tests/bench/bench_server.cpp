@@ -1,6 +1,7 @@
 // The site at the far end of the load. The first byte of a connection says what it is: D sends without end, U
 // takes without end, E sends everything back. An HTTP CONNECT before it is granted and then ignored, so that
 // a chain of HTTP proxies may end here. Prints its port, ends with its standard input.
+//   bench_server [ADDRESS [CONGESTION_CONTROL]]
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -94,11 +95,13 @@ class EndOfInput final : public Watcher {
 }  // namespace
 }  // namespace surang::bench
 
-int main() {
+int main(int argc, char** argv) {
   using namespace surang::bench;
+  const auto address = argc > 1 ? parse_address(argv[1]) : kLoopback;
+  if (!address) return 64;
   Loop loop;
   std::uint16_t port = 0;
-  Door door(loop, listen_on_loopback(0, port));
+  Door door(loop, listen_on(*address, argc > 2 ? argv[2] : "", port));
   EndOfInput end;
   loop.add(0, EPOLLIN, &end);
   std::printf("%u\n", static_cast<unsigned>(port));

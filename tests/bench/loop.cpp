@@ -17,11 +17,11 @@ int check(int result, const char* what) {
   return result;
 }
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in endpoint(std::uint32_t ip, std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(ip);
   return address;
 }
 
@@ -59,11 +59,21 @@ void Loop::turn(int timeout_ms) {
   for (int i = 0; i < n; ++i) static_cast<Watcher*>(events_[i].data.ptr)->ready(events_[i].events);
 }
 
-int listen_on_loopback(std::uint16_t port, std::uint16_t& bound) {
+std::optional<std::uint32_t> parse_address(const std::string& text) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, text.c_str(), &address) != 1) return {};
+  return ntohl(address.s_addr);
+}
+
+int listen_on(std::uint32_t ip, const std::string& congestion, std::uint16_t& bound) {
   const int fd = new_socket();
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  auto address = loopback(port);
+  if (!congestion.empty())
+    check(::setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion.data(),
+                       static_cast<socklen_t>(congestion.size())),
+          congestion.c_str());
+  auto address = endpoint(ip, 0);
   check(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), "bind");
   check(::listen(fd, 4096), "listen");
   socklen_t size = sizeof address;
@@ -72,9 +82,9 @@ int listen_on_loopback(std::uint16_t port, std::uint16_t& bound) {
   return fd;
 }
 
-int connect_to_loopback(std::uint16_t port) {
+int connect_to(std::uint32_t ip, std::uint16_t port) {
   const int fd = new_socket();
-  const auto address = loopback(port);
+  const auto address = endpoint(ip, port);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0 && errno != EINPROGRESS)
     check(-1, "connect");
   return fd;

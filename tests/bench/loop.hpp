@@ -1,12 +1,13 @@
-// The least that a load generator needs of the kernel: sockets on 127.0.0.1 and one epoll set. No Asio, so
-// that the load costs as little as it can beside what it measures.
+// The least that a load generator needs of the kernel: sockets and one epoll set. No Asio, so that the load
+// costs as little as it can beside what it measures. Addresses are IPv4, in host byte order.
 #pragma once
 
 #include <sys/epoll.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace surang::bench {
@@ -33,9 +34,15 @@ class Loop {
   std::vector<epoll_event> events_;
 };
 
-int listen_on_loopback(std::uint16_t port, std::uint16_t& bound);
-/// A connect under way to 127.0.0.1; writable when it is through.
-int connect_to_loopback(std::uint16_t port);
+constexpr std::uint32_t kLoopback = 0x7f000001;
+/// Nothing when it is none.
+std::optional<std::uint32_t> parse_address(const std::string& text);
+
+/// `congestion`: the kernel's name of the algorithm that accepted connections send by; empty for its usual
+/// one.
+int listen_on(std::uint32_t address, const std::string& congestion, std::uint16_t& bound);
+/// A connect under way; writable when it is through.
+int connect_to(std::uint32_t address, std::uint16_t port);
 /// Sends without waiting; 0 when nothing fits, -1 when the connection is gone.
 long send_some(int fd, std::span<const std::uint8_t> from);
 /// Reads without waiting; -1 when the connection is gone or at its end, -2 when nothing is there.

@@ -12,7 +12,7 @@ import processes
 from edge import Edge
 from lab.links import by_transport
 from lab.ports import free_port
-from processes import wait_for_port
+from processes import in_space, wait_for_port
 
 
 class Place:
@@ -20,7 +20,7 @@ class Place:
 
     def __init__(self, directory, build_dir, group):
         self.directory, self.build_dir, self.group = directory, build_dir, group
-        self.edge_of_all = None
+        self.edge_of_all = self.spaces = None
         self.certificate, self.key = self.path("cert.pem"), self.path("key.pem")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
@@ -31,6 +31,12 @@ class Place:
         other = copy.copy(self)
         other.directory, other.group, other.edge_of_all = self.path(name), group, None
         os.mkdir(other.directory)
+        return other
+
+    def within(self, name, spaces, group):
+        """The same, with the near ends in one network namespace and the far ones in another."""
+        other = self.beside(name, group)
+        other.spaces = spaces
         return other
 
     def edge(self):
@@ -58,10 +64,15 @@ class Place:
         with open(self.path(name + ".log"), errors="replace") as f:
             return f.read()
 
-    def start_site(self):
-        server = os.path.join(self.build_dir, "tests", "bench", "bench_server")
-        process = self.start("site", [server], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        return int(process.stdout.readline())
+    def start_site(self, address="127.0.0.1", congestion="", log="site"):
+        """`congestion`: the algorithm by which it sends, if not the kernel's usual one."""
+        server = [os.path.join(self.build_dir, "tests", "bench", "bench_server"), address, congestion]
+        process = self.start(log, in_space(self.spaces and self.spaces.far, server), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE)
+        port = process.stdout.readline()
+        if not port:
+            raise RuntimeError(f"the site does not start: {self.log(log).strip()}")
+        return int(port)
 
 
 class Peer:
@@ -71,6 +82,7 @@ class Peer:
     grants_connect = False  # an HTTP proxy, too
     load_arguments = []
     edge = None  # somebody else's process on the way, which is no end of it
+    space = None  # the network namespace that the load is in
 
     def __init__(self):
         self.ends = {}  # "client", "server" or "proxy" -> process
@@ -243,9 +255,10 @@ NO_PROBE = 'captive_probe = ""\n'
 
 def surang(place, name, client_toml, **options):
     """The client with that configuration, and its port."""
-    config = place.write(name + ".toml", f'listen = ["127.0.0.1:0"]\nstate_dir = "{place.path(name)}"\n' + client_toml)
-    process = place.start(name, [os.path.join(place.build_dir, "client", "surang"), "--config", config, "run"],
-                          **options)
+    config = place.write(name + ".toml",
+                         f'listen = ["127.0.0.1:0"]\nstate_dir = "{place.path(name)}-state"\n' + client_toml)
+    command = [os.path.join(place.build_dir, "client", "surang"), "--config", config, "run"]
+    process = place.start(name, in_space(place.spaces and place.spaces.near, command), **options)
     return process, listening_port(place, name, process)
 
 
@@ -277,14 +290,16 @@ class SurangBridged(Peer):
         return ""
 
     def __init__(self, place, site):
-        super().__init__()
+        Peer.__init__(self)
+        spaces = place.spaces
+        self.space, far, host = (spaces.near, spaces.far, spaces.host) if spaces else (None, None, "127.0.0.1")
         bridge = os.path.join(place.build_dir, "bridge-server", "surang-bridge")
         port, obfs4_port = free_port(), free_port()
         log = self.name.replace(" ", "-")
         config = place.path(log + ".toml")
-        subprocess.run([bridge, "--config", config, "init", "--host", "127.0.0.1", "--cover", f"127.0.0.1:{site}",
-                        "--sni", "www.example.org", "--listen", f"127.0.0.1:{port}", "--obfs4-port", str(obfs4_port), "--state-dir",
-                        place.path(log + "-bridge-state"), "--user", "bench"],
+        subprocess.run(in_space(far, [bridge, "--config", config, "init", "--host", host, "--cover", f"127.0.0.1:{site}",
+                                      "--sni", "www.example.org", "--listen", f"{host}:{port}", "--obfs4-port",
+                                      str(obfs4_port), "--state-dir", place.path(log + "-bridge-state"), "--user", "bench"]),
                        check=True, capture_output=True, timeout=30)
         with open(config) as f:
             text = f.read()
@@ -292,11 +307,14 @@ class SurangBridged(Peer):
         place.write(log + ".toml", 'allow_egress = ["127.0.0.0/8"]\n' + text + self.more_toml(place))
         link = subprocess.run([bridge, "--config", config, "link", "bench"], check=True, capture_output=True, text=True,
                               timeout=30).stdout
-        link = by_transport(re.search(r"surang://\S+", link)[0], self.transport)
-        self.ends["server"] = place.start(log + "-bridge", [bridge, "--config", config, "run"])
-        wait_for_port(port, self.ends["server"])
-        self.ends["client"], self.port = surang(place, log + "-client", f"""[[bridge]]
-link = "{link}"
+        self.link = by_transport(re.search(r"surang://\S+", link)[0], self.transport)
+        self.ends["server"] = place.start(log + "-bridge", in_space(far, [bridge, "--config", config, "run"]))
+        wait_for_port(port, self.ends["server"], space=far)
+        self.start_client(place, log + "-client")
+
+    def start_client(self, place, name):
+        self.ends["client"], self.port = surang(place, name, f"""[[bridge]]
+link = "{self.link}"
 [[rule]]
 action = "always-tunnel"
 pattern = "127.0.0.0/8"

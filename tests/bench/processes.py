@@ -19,17 +19,29 @@ def die_with_the_runner():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def wait_for_port(port, process, seconds=10):
+def in_space(space, command):
+    """The command in that network namespace, if it is one; the process is the program's own."""
+    return ["ip", "netns", "exec", space, *command] if space else command
+
+
+def wait_for_port(port, process, seconds=10, space=None):
     end = time.time() + seconds
     while time.time() < end:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
-        with socket.socket() as s:
-            s.settimeout(0.2)
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listens(port, space):
+            return
         time.sleep(0.05)
     raise RuntimeError(f"{process.args[0]} does not listen on {port}")
+
+
+def listens(port, space):
+    if space:
+        return subprocess.run(in_space(space, ["ss", "-Hltn", "sport", "=", f":{port}"]), capture_output=True,
+                              check=True).stdout != b""
+    with socket.socket() as s:
+        s.settimeout(0.2)
+        return s.connect_ex(("127.0.0.1", port)) == 0
 
 
 def stat_of(pid):
@@ -121,6 +133,16 @@ class Group:
                 with contextlib.suppress(OSError):
                     if stat_of(pid)[3] == str(process.pid):  # still of the session that we made
                         os.kill(pid, signal.SIGKILL)
+
+
+def end(process):
+    """One that is not needed any more, before the rest of its group."""
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def run_json(command, limit):

@@ -88,20 +88,28 @@ BELOW = ("below", lambda value, limit: value < limit)
 AT_MOST = ("at most", lambda value, limit: value <= limit)
 
 
-def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
-    """(passed, text) for every threshold. `whole`: the run was to measure everything, so a threshold whose two sides were
-    not both measured has failed; otherwise it is left out. `slack`: by how much ratios may miss theirs, of short rounds."""
-    https, direct = medians.get("surang https", {}), medians.get("surang direct", {})
-    out = [(False, f"FAIL {name} was not measured: {' '.join(why.split())}") for name, why in missing.items()]
+class Verdicts:
+    """(passed, text) for every threshold, in `out`. `whole`: the run was to measure everything, so a threshold whose two sides
+    were not both measured has failed; otherwise it is left out. `slack`: by how much ratios may miss theirs, of short rounds."""
 
-    def judge(what, value, limit, relation, miss=slack):
+    def __init__(self, missing, whole, slack=0.0):
+        self.whole, self.slack = whole, slack
+        self.out = [(False, f"FAIL {name} was not measured: {' '.join(why.split())}") for name, why in missing.items()]
+
+    def judge(self, what, value, limit, relation, miss=None):
         words, holds = relation
+        miss = self.slack if miss is None else miss
         limit = round(limit * (1 + miss if relation in (BELOW, AT_MOST) else 1 - miss), 3)
         if value is not None:
             ok = holds(value, limit)
-            out.append((ok, f"{'PASS' if ok else 'FAIL'} {what}: {value:.3f} ({words} {limit:g})"))
-        elif whole:
-            out.append((False, f"FAIL {what}: not measured ({words} {limit:g})"))
+            self.out.append((ok, f"{'PASS' if ok else 'FAIL'} {what}: {value:.3f} ({words} {limit:g})"))
+        elif self.whole:
+            self.out.append((False, f"FAIL {what}: not measured ({words} {limit:g})"))
+
+
+def judge_peers(verdicts, medians, memories, duels, tunnels):
+    """What is measured on loopback."""
+    https, direct, judge = medians.get("surang https", {}), medians.get("surang direct", {}), verdicts.judge
 
     def peer(name):
         return medians.get(name, {})
@@ -143,4 +151,3 @@ def verdicts(medians, memories, missing, duels, tunnels, whole, slack=0.0):
             judge(f"{name}, failed connections", failures, 1, BELOW, miss=0)
         if name in memories:
             judge(f"{name}, tunnels that stood", memories[name]["held"], tunnels, AT_LEAST, miss=0)
-    return out
