@@ -29,12 +29,15 @@ class Rig:
     def file(self, name):
         return os.path.join(self.directory, name)
 
-    def start(self):
+    def authority_and_site(self):
         self.authority = Authority(self.directory)
         self.authority.issue([SITE, COVER])
         with open(self.file("object"), "wb") as file:
             file.write(random.Random(3).randbytes(3 << 20))
         self._nginx()
+
+    def start(self):
+        self.authority_and_site()
         self._bridge()
         self._haproxy()
         link = f'link = "{self.link}"'
