@@ -32,10 +32,10 @@ def split_hello(lab, name, how):
     return _in_client(lab, "hello", address4(name), name, how)
 
 
-def dns_answers(lab, name, wait=0.5):
-    """Every datagram that answers one query: [(seconds, hex)]."""
+def dns_answers(lab, name, wait=0.5, questions=1):
+    """Every datagram that answers one query, or so many copies of it sent at once: [(seconds, hex)]."""
     from .network import RESOLVER4
-    return _in_client(lab, "dns", RESOLVER4, name, str(wait))
+    return _in_client(lab, "dns", RESOLVER4, name, str(wait), str(questions))
 
 
 def first_payload_passes(lab, payload):
@@ -72,12 +72,13 @@ def _hello(address, name, how):
         return _answer(connection, 1)
 
 
-def _dns(server, name, wait):
+def _dns(server, name, wait, questions):
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     query = b"\x12\x34\x01\x00\x00\x01\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.sendto(query, (server, 53))
+        for _ in range(questions):
+            asking.sendto(query, (server, 53))
         began = time.monotonic()
         while (left := began + wait - time.monotonic()) > 0:
             asking.settimeout(left)
@@ -101,7 +102,7 @@ if __name__ == "__main__":
     if sys.argv[1] == "hello":
         result = _hello(*words)
     elif sys.argv[1] == "dns":
-        result = _dns(words[0], words[1], float(words[2]))
+        result = _dns(words[0], words[1], float(words[2]), int(words[3]))
     else:
         result = _payload(words[0], bytes.fromhex(words[1]))
     print(json.dumps(result))

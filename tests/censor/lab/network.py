@@ -177,6 +177,14 @@ class Network:
         self._default("cl", link, device)
         self.set_resolver("cl")
 
+    def change_address(self, last):
+        """The client on ISP A gets another IPv4 address from it, as when a lease ends; 10 is the one that it has."""
+        held = sh("ip", "-n", self.ns["cl"], "-4", "-br", "addr", "show", "dev", "wlan0").stdout.split()[2:]
+        for address in held:
+            self.ip("cl", "addr", "del", address, "dev", "wlan0")
+        self.ip("cl", "addr", "add", f"{A.inside4}.{last}/24", "dev", "wlan0")
+        self.ip("cl", "route", "replace", "default", "via", A.gateway4, "dev", "wlan0")
+
     def set_resolver(self, part):
         # Written in place: a running program sees the file through a bind mount.
         with open(f"/etc/netns/{self.ns[part]}/resolv.conf", "w") as file:

@@ -322,6 +322,20 @@ def throttle_policed(lab):
     return f"{found.size * 8 / found.total / 1000:.0f} kbit/s"
 
 
+@scenario("rule: throttle of UDP alone")
+def throttle_udp(lab):
+    from .hello import dns_answers
+    expect(len(dns_answers(lab, "open.example", 1.0, 50)) > 45, "answers are missing without the rule")
+    lab.a.add("throttle * 4k udp")
+    answered = len(dns_answers(lab, "open.example", 2.0, 50))
+    # Half a second holds 250 bytes, which are four questions.
+    expect(1 <= answered <= 12, f"{answered} of 50 datagrams were answered")
+    found = lab.visitor.curl("http://open.example/1m", "--resolve", "open.example:80:" + address4("open.example"))
+    works(found, 1 << 20)
+    expect(found.total < 3, f"TCP is throttled: {found}")
+    return f"{answered} of 50 datagrams"
+
+
 @scenario("rule: redirect")
 def redirect(lab):
     for family, address, place in (("-4", address4("mitm.example"), IMPOSTORS["mitm.example"][0]),

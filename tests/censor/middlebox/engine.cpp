@@ -196,7 +196,7 @@ Engine::Say Engine::judge_first_payload(const Context& at, Flow& flow) {
 std::optional<Clock::duration> Engine::shape(const Context& at, const Flow& flow) {
   Clock::duration wait{};
   for (auto& rule : rules_) {
-    if (rule.verb != Verb::throttle) continue;
+    if (rule.verb != Verb::throttle || (rule.udp && at.packet.protocol != kUdp)) continue;
     const bool meant = rule.by_name()
                            ? rule.matches_name(flow.name)
                            : rule.matches_remote(at.key.ends.destination, at.key.ends.destination_port);

@@ -51,6 +51,7 @@ bool set_option(Rule& rule, const std::string& word) {
   if (word == "pass") return rule.pass = true;
   if (word == "late") return rule.late = true;
   if (word == "policed") return rule.policed = true;
+  if (word == "udp") return rule.udp = true;
   if (word == "uncut") return rule.uncut = true;
   if (word == "records") return rule.records = true;
   if (word == "no-reassembly") return rule.reassemble = false, true;

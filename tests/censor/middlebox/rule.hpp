@@ -61,6 +61,7 @@ struct Rule {
   bool plain = false;             ///< that page says nothing that anybody knows
   bool uncut = false;             ///< freeze: spares a hello that is cut over records
   bool policed = false;           ///< throttle: drops instead of queueing
+  bool udp = false;               ///< throttle: datagrams alone
   std::vector<Address> answers;   ///< of dns-poison; the one place that redirect leads to
   std::string redirect;           ///< Location of the 302; empty: a 200 with a page
   double rate = 0;                ///< bits a second
