@@ -41,7 +41,7 @@ Connection::Connection(asio::any_io_executor executor, ConnectionOwner& owner, S
       path_(path),
       first_id_(draw_id(kFirstIdSize)),
       clock_(std::move(executor)) {
-  tls_owner_ = {{connection_of, &quic_}, &user_};
+  tls_owner_ = {{connection_of, static_cast<void*>(&quic_)}, &user_};
   tls_ = tls.open(tls_owner_, resumption.ticket, early_);
   begin(first_id_, nullptr, early_ ? &resumption.parameters : nullptr);
 }
@@ -58,7 +58,7 @@ Connection::Connection(asio::any_io_executor executor, ConnectionOwner& owner, S
       path_(path),
       first_id_(first.dcid),
       clock_(std::move(executor)) {
-  tls_owner_ = {{connection_of, &quic_}, &user_};
+  tls_owner_ = {{connection_of, static_cast<void*>(&quic_)}, &user_};
   tls_ = tls.open(tls_owner_);
   begin(first.scid, &first, nullptr);
 }
