@@ -204,6 +204,7 @@ void Connection::resume() {
 
 void Connection::flush() {
   if (ended_ || blocked_) return;
+  if (compat::figures(quic_).bytes_in_flight == 0) owed_ = Clock::now();
   open_waiting();
   part_with_lingering();
   const bool keep_alive = used_ > 0;

@@ -97,6 +97,25 @@ TEST_CASE("a bridge that falls silent is noticed by what is sent to it") {
       options);
 }
 
+TEST_CASE("a session that was idle for longer than a silence may last is as good as before") {
+  tunnel::TunnelDialerOptions options;
+  options.dead_peer_limit = 1s;
+  run(
+      [](QuicRig& rig) -> asio::awaitable<void> {
+        rig.line->delay = 20ms;
+        for (int i = 0; i < 3; ++i) {
+          const bool whole = co_await rig.carries(300'000);
+          CHECK(whole);
+          co_await sleep_for(1700ms);
+        }
+        const auto works = co_await rig.echo();
+        CHECK(works >= 0ms);
+        CHECK(rig.dialer->status().sessions == 1);
+        CHECK(rig.dialer->status().failures == 0);
+      },
+      options);
+}
+
 TEST_CASE("where nothing answers a dial ends within its limit") {
   tunnel::TunnelDialerOptions options;
   options.connect_limit = 1s;
