@@ -37,8 +37,9 @@ def judge(verdicts, results):
     verdicts.judge("quic throughput to wireguard-go's, one stream, the slower direction",
                    worst(veth.get("surang quic", {}), veth.get("wireguard-go", {}), ["down1", "up1"]), 1.5, AT_LEAST)
     quic = far.get("surang quic", {})
+    # One round of six seconds says too little of this: a quick run tells it in the table and judges it by half.
     verdicts.judge("quic on the long path to TCP with BBR", ratio(rate(quic, "down1"), rate(far.get("raw bbr", {}), "down1")),
-                   0.9, AT_LEAST)
+                   0.9, AT_LEAST, miss=0.5 if verdicts.slack else 0)
     verdicts.judge("quic on the long path to v2ray's QUIC", ratio(rate(quic, "down1"), rate(far.get("v2ray quic", {}), "down1")),
                    10, AT_LEAST)
     for what, name, limit in (("on a session that is there", "warm", 1.3), ("of a client just started", "cold", 2.4)):
