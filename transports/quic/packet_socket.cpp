@@ -45,18 +45,6 @@ error_code PacketSocket::connect(const Path::Address& to) {
   return {};
 }
 
-std::optional<asio::ip::address> PacketSocket::source_for(const asio::any_io_executor& executor,
-                                                          const Path::Address& to) {
-  error_code ec;
-  udp::socket probe(executor);
-  probe.open(to.protocol(), ec);
-  if (!ec) probe.connect(to, ec);  // asks the routes, and no more
-  if (ec) return std::nullopt;
-  const auto from = probe.local_endpoint(ec);
-  if (ec) return std::nullopt;
-  return from.address();
-}
-
 void PacketSocket::close() noexcept {
   error_code ignored;
   socket_.close(ignored);

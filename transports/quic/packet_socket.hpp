@@ -23,9 +23,6 @@ class PacketSocket {
   error_code listen(const Path::Address& at);
   /// Open from where the system chooses to, for datagrams of `to` only.
   error_code connect(const Path::Address& to);
-  /// From where datagrams to `to` would go now; nothing where there is no way.
-  static std::optional<asio::ip::address> source_for(const asio::any_io_executor& executor,
-                                                     const Path::Address& to);
   void close() noexcept;
   bool is_open() const noexcept { return socket_.is_open(); }
   Path::Address local() const;

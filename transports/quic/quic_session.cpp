@@ -7,6 +7,7 @@
 #include "transports/core/wrapping_stream.hpp"
 #include "transports/quic/flow.hpp"
 #include "transports/quic/packet_loop.hpp"
+#include "transports/udp/source_address.hpp"
 
 namespace surang::quic {
 namespace {
@@ -112,7 +113,7 @@ asio::awaitable<void> QuicSession::watch_way(QuicSession& self, std::weak_ptr<co
     co_await timer.async_wait(asio::use_awaitable);
     if (alive.expired() || self.connection_->ended()) co_return;
     if (self.connection_->streams() == 0) continue;
-    const auto source = PacketSocket::source_for(self.executor_, self.bridge_);
+    const auto source = source_address(self.executor_, self.bridge_);
     if (source && *source != self.socket_->local().address()) (void)self.follow();
   }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "transports/core/socks_address.hpp"
+#include "transports/tunnel/proxy_status.hpp"
 
 namespace surang::quic {
 namespace {
@@ -70,13 +71,7 @@ RequestReader::State RequestReader::take(std::span<const std::uint8_t>& bytes) {
 
 std::uint8_t refusal_byte(const error_code& why) {
   const auto* found = std::ranges::find_if(kRefusals, [&](Errc e) { return why == e; });
-  if (found == kRefusals.end()) {
-    if (why == Errc::name_not_found) return refusal_byte(make_error_code(Errc::destination_not_found));
-    if (why == Errc::timed_out) return refusal_byte(make_error_code(Errc::destination_timed_out));
-    if (why == boost::system::errc::connection_refused)
-      return refusal_byte(make_error_code(Errc::destination_refused));
-    return refusal_byte(make_error_code(Errc::destination_unreachable));
-  }
+  if (found == kRefusals.end()) return refusal_byte(make_error_code(tunnel::destination_error(why)));
   return static_cast<std::uint8_t>(1 + (found - kRefusals.begin()));
 }
 

@@ -26,7 +26,9 @@ constexpr Row kRows[] = {
     {Errc::limit, 429, "http_request_denied"},  // which error_of reads as above
 };
 
-Errc reason(const error_code& why) {
+}  // namespace
+
+Errc destination_error(const error_code& why) {
   namespace error = boost::asio::error;
   if (why == Errc::name_not_found || why == Errc::destination_not_found) return Errc::destination_not_found;
   if (why == Errc::destination_denied) return Errc::destination_denied;
@@ -38,10 +40,8 @@ Errc reason(const error_code& why) {
   return Errc::destination_unreachable;
 }
 
-}  // namespace
-
 Refusal refusal_of(const error_code& why) {
-  const auto errc = reason(why);
+  const auto errc = destination_error(why);
   for (const auto& row : kRows)
     if (row.errc == errc) return {row.status, "surang; error=" + std::string(row.error)};
   return {};

@@ -14,6 +14,10 @@ struct Refusal {
   std::string proxy_status;  ///< "surang; error=connection_refused"
 };
 
+/// What an error of the egress says of the destination: one of Errc::destination_*. For every kind of
+/// session.
+Errc destination_error(const error_code& why);
+
 /// What the acceptor answers for an error of its egress.
 Refusal refusal_of(const error_code& why);
 

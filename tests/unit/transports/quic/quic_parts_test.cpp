@@ -89,6 +89,8 @@ TEST_CASE("every refusal comes back as what it was") {
     CHECK(refusal(refusal_byte(make_error_code(why))) == why);
   CHECK(refusal(refusal_byte(boost::asio::error::connection_refused)) == Errc::destination_refused);
   CHECK(refusal(refusal_byte(boost::asio::error::host_unreachable)) == Errc::destination_unreachable);
+  CHECK(refusal(refusal_byte(boost::asio::error::timed_out)) == Errc::destination_timed_out);
+  CHECK(refusal(refusal_byte(make_error_code(Errc::name_not_found))) == Errc::destination_not_found);
   CHECK(refusal(200) == Errc::no_route);
 }
 
