@@ -43,12 +43,6 @@ asio::awaitable<void> serve_socks(Session& session) {
   co_await serve_tunnel(session, codec.destination(), std::move(begun));
 }
 
-struct CountOpen {
-  SessionCounters& counters;
-  explicit CountOpen(SessionCounters& c) : counters(c) { ++counters.open; }
-  ~CountOpen() { --counters.open; }
-};
-
 }  // namespace
 
 Refusal refusal(const Session& session, const Endpoint& to) {

@@ -17,6 +17,14 @@ std::vector<boost::asio::ip::udp::endpoint> system_name_servers() {
   return parse_resolv_conf(read_file("/etc/resolv.conf"));
 }
 
+std::vector<boost::asio::ip::udp::endpoint> name_servers_behind_stub() {
+  return parse_resolv_conf(read_file("/run/systemd/resolve/resolv.conf"));
+}
+
+std::vector<std::string> system_search_domains() {
+  return parse_search_domains(read_file("/etc/resolv.conf"));
+}
+
 HostsTable system_hosts() {
   return parse_hosts(read_file("/etc/hosts"));
 }

@@ -1,0 +1,219 @@
+"""The whole computer: programs that know of no proxy, in the client's namespace and in a household's behind it, while the
+client captures. And the way back: whatever ends the capture, the network works afterwards."""
+import contextlib
+import os
+import signal
+import tempfile
+
+from .block_scenarios import loads
+from .datagram_scenarios import flows, quic_site
+from .network import A, BRIDGE
+from .processes import Daemon, sh, wait_until
+from .surang import Client, Traffic
+from .table import expect, scenario
+from .visit import Visitor
+
+UNITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../packaging/systemd")
+
+
+def rules_of(lab, part="cl"):
+    return sh("ip", "netns", "exec", lab.network.ns[part], "nft", "list", "ruleset").stdout
+
+
+def routes_of(lab, part="cl"):
+    return "".join(sh("ip", "-n", lab.network.ns[part], family, "rule").stdout for family in ("-4", "-6"))
+
+
+def on(client, *words):
+    client.command("capture", "on", *words)
+    expect(client.status()["capture"]["on"], "status does not say that it captures")
+
+
+def convicted(lab, client, name):
+    """The first visit, without any proxy, until the client knows that the site is blocked."""
+    loads(lab.visitor.curl(f"https://{name}/"), f"the first visit to {name}")
+    wait_until(client.convictions, 8, f"{name} convicted")
+
+
+@scenario("system: a blocked site opens in a program that knows of no proxy, an open one goes directly", "surang")
+def captured(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "not blocked without the capture")
+        on(client)
+        convicted(lab, client, "reset.example")
+        traffic, mark = Traffic(lab), lab.a.mark()
+        for url in ("https://reset.example/", "http://reset.example/", "https://open.example/"):
+            loads(lab.visitor.curl(url), url)
+        expect(len(traffic.direct("open.example")) == 1 and not traffic.tunnel("open.example"), "the open site was not direct")
+        expect(len(traffic.tunnel("reset.example")) == 2 and not traffic.direct("reset.example"), "the blocked one was not by the bridge")
+        named = [e["name"] for e in lab.a.events(mark, "name", settle=0.2)]
+        expect("open.example" in named and "reset.example" not in named, f"the ISP saw the names {named}")
+        client.command("capture", "off")
+        expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "off leaves something behind")
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "still captured after off")
+        loads(lab.visitor.curl("https://open.example/"), "directly, after off")
+
+
+def by_unit(lab, client, unit, key):
+    """The command of a unit file, with this client's program and configuration."""
+    with open(os.path.join(UNITS, unit)) as file:
+        line = next(line for line in file if line.startswith(key + "="))
+    words = line.split("=", 1)[1].lstrip("-").split()
+    expect(words[1] == "--config", f"{unit}: {words}")
+    sh("ip", "netns", "exec", lab.network.ns["cl"], client.binary, "--config", client.config, *words[3:])
+
+
+def works_directly(lab, what):
+    loads(lab.visitor.curl("https://open.example/", limit=5), what)
+
+
+@scenario("system: kill -9, a client that stands still, and its end: the network works after each", "surang")
+def killed(lab):
+    with Client(lab) as client:
+        on(client)
+        works_directly(lab, "captured")
+        client.daemon.kill()
+        works_directly(lab, "right after kill -9")
+        expect("surang" not in rules_of(lab), "rules are left after kill -9")
+    for unit, key in (("surang.service", "ExecStopPost"), ("surang-capture-off.service", "ExecStart")):
+        with Client(lab) as client:
+            on(client)
+            expect("0x74" in routes_of(lab), "no route while it captures")
+            client.daemon.kill()
+            by_unit(lab, client, unit, key)
+            expect("0x74" not in routes_of(lab), f"{unit} leaves routes behind")
+            works_directly(lab, f"after {unit}")
+            client.command("capture", "off")
+            works_directly(lab, "after off without a client and without remains")
+    with Client(lab) as client:
+        on(client)
+        client.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: lab.visitor.curl("https://open.example/", limit=1).exit == 0, 20, "open beside a client that stands still")
+        finally:
+            client.daemon.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: client.status()["capture"]["on"], 5, "it goes on")
+        works_directly(lab, "once it goes on")
+    expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "a client that has ended leaves something behind")
+    works_directly(lab, "after its end")
+
+
+@scenario("system: connections that were there before the capture go on, and so do those from outside", "surang")
+def untouched(lab):
+    lab.a.add("throttle open.example 20m")
+    server = Daemon(["python3", "-m", "http.server", "--directory", os.path.dirname(lab.sites.object("1k")), "8000"],
+                    os.path.join(lab.directory, "server.log"), lab.network.ns["cl"])
+    try:
+        with Client(lab) as client:
+            mark = lab.a.mark()
+            before = lab.visitor.begin("https://open.example/10m")
+            wait_until(lambda: lab.a.events(mark, "name", name="open.example"), 5, "a download under way")
+            on(client)
+            got = sh("ip", "netns", "exec", lab.network.ns["net"], "curl", "-sS", "--max-time", "5", "-o", "/dev/null", "-w",
+                     "%{size_download}", f"http://{A.host4}:8000/100k").stdout
+            expect(got == "102400", f"from outside came {got} bytes")
+            expect(before.process.wait(30) == 0, f"a download that had begun ended with {before.process.returncode}")
+    finally:
+        server.stop()
+
+
+
+
+def asked(lab, mark, name):
+    """Questions to name servers for the name that the ISP has seen, and hellos with it."""
+    return [e for e in lab.a.events(mark, settle=0.3) if e["ev"] in ("dns", "name") and e.get("name") == name]
+
+
+@scenario("system: names: fakes for sites, the name server's word for the rest; nothing of a blocked one is on the line", "surang")
+def names(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        on(client)
+        dig = lab.visitor.dig
+        convicted(lab, client, "reset.example")
+        mark = lab.a.mark()
+        fakes = [dig("reset.example", "A"), dig("reset.example", "AAAA"), dig("ReSeT.example", "A")]
+        expect([status for status, _ in fakes] == ["NOERROR"] * 3, f"answers for a blocked site: {fakes}")
+        expect(fakes[0][1][0].startswith(("198.18.", "198.19.")) and fakes[1][1][0].startswith("2001:2:"), f"no fakes: {fakes}")
+        for kind in ("HTTPS", "MX", "TXT"):
+            status, _ = dig("reset.example", kind, timeout=5)
+            expect(status == "NOERROR", f"{kind} of a blocked site: {status}")
+        loads(lab.visitor.curl("https://reset.example/", "-4"), "by IPv4")
+        loads(lab.visitor.curl("https://reset.example/", "-6"), "by IPv6")
+        seen = asked(lab, mark, "reset.example")
+        expect(not seen, f"on the line: {seen}")
+        expect(dig("open.example")[1][0].startswith(("198.18.", "198.19.")), "an open site has no fake")
+        expect(dig("nowhere.example")[0] == "NXDOMAIN", "a name that nobody has exists")
+        expect(dig("reset.example", server="80.1.1.53")[1] == fakes[0][1], "another answer where the server is named")
+        tcp = lab.visitor.run("dig", "+tcp", "+short", "reset.example", "@80.1.1.53").stdout.split()
+        expect(tcp == fakes[0][1], f"by TCP: {tcp}")
+        expect(dig("connectivitycheck.gstatic.com")[0] != "timeout", "a name by which a network is tried is not asked for")
+        client.command("rules", "add", "never", "calm.example")
+        expect(dig("calm.example")[0] == "NXDOMAIN", "a name that a rule refuses exists")
+
+
+@scenario("system: DNS that lies, to programs that know of no proxy", "surang")
+def lies(lab):
+    for name, lie in (("poison.example", "10.10.34.34"), ("bogus.example", "nxdomain")):
+        lab.a.add(f"dns-poison {name} {lie}")
+    with Client(lab, background_probes=False) as client:
+        on(client)
+        for name in ("poison.example", "bogus.example"):
+            loads(lab.visitor.curl(f"https://{name}/"), name)
+
+
+def by_quic(lab, name, namespace=None):
+    visitor = namespace or lab.visitor
+    with tempfile.TemporaryDirectory(dir=lab.directory) as directory:
+        visitor.run("gtlsclient", "-q", "--exit-on-all-streams-close", f"--download={directory}", name, "443",
+                    f"https://{name}/1m", timeout=20)
+        with open(lab.sites.object("1m"), "rb") as sent, open(os.path.join(directory, "1m"), "rb") as got:
+            expect(got.read() == sent.read(), f"{name}: other bytes")
+
+
+@scenario("system: HTTP/3 of a blocked site goes by the bridge, that of others directly", "surang")
+def http3(lab):
+    with quic_site(lab, "reset.example"), quic_site(lab, "open.example"), Client(lab, background_probes=False) as client:
+        lab.a.add("sni-reset reset.example records")
+        on(client)
+        convicted(lab, client, "reset.example")
+        mark, at_bridge = lab.a.mark(), lab.watch.mark()
+        for name in ("reset.example", "open.example"):
+            by_quic(lab, name)
+        here = {name: flows(lab.a, mark, name) for name in ("reset.example", "open.example")}
+        there = {name: flows(lab.watch, at_bridge, name) for name in here}
+        expect(here == {"reset.example": 0, "open.example": 1}, f"seen by the ISP: {here}")
+        expect(there == {"reset.example": 1, "open.example": 0}, f"from {BRIDGE.host4}: {there}")
+
+
+@contextlib.contextmanager
+def household(lab):
+    """A visitor of the household."""
+    lab.network.household()
+    with tempfile.TemporaryDirectory(dir=lab.directory) as directory:
+        try:
+            yield Visitor(lab.network.ns["hm"], lab.authority, directory)
+        finally:
+            lab.network.no_household()
+
+
+@scenario("system: a household behind a router that captures", "surang")
+def router(lab):
+    lab.a.add("sni-reset reset.example records")
+    with household(lab) as home, quic_site(lab, "reset.example"), Client(lab, background_probes=False) as client:
+        loads(home.curl("https://open.example/"), "before the capture")
+        expect(home.curl("https://reset.example/").exit != 0, "not blocked before the capture")
+        on(client, "--lan", "lan0")
+        loads(home.curl("https://reset.example/"), "the first visit")
+        wait_until(client.convictions, 8, "convicted")
+        mark = lab.a.mark()
+        loads(home.curl("https://reset.example/", "-4"), "by IPv4")
+        loads(home.curl("https://reset.example/", "-6"), "by IPv6")
+        loads(home.curl("https://open.example/"), "the open site")
+        by_quic(lab, "reset.example", home)
+        expect(not asked(lab, mark, "reset.example"), "the blocked site was on the line")
+        expect(flows(lab.a, mark, "reset.example") == 0, "its datagrams were on the line")
+        client.daemon.kill()
+        loads(home.curl("https://open.example/"), "right after kill -9")
+        expect(home.curl("https://reset.example/").exit != 0, "still captured after kill -9")
