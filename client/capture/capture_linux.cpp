@@ -138,6 +138,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     if (!self->may_capture) co_return not_permitted(why);
     if (const auto started = self->start(wanted, why); !started) {
       self->clear();
+      if (started.error() == boost::system::errc::operation_not_permitted) co_return not_permitted(why);
       co_return started;
     }
     self->options = std::move(wanted);

@@ -204,9 +204,12 @@ class Network:
         sh("ip", "netns", "exec", self.ns[part], *words)
 
     def set_resolver(self, part):
+        self.name_server_of(part, RESOLVER4)
+
+    def name_server_of(self, part, address):
         # Written in place: a running program sees the file through a bind mount.
         with open(f"/etc/netns/{self.ns[part]}/resolv.conf", "w") as file:
-            file.write(f"nameserver {RESOLVER4}\noptions timeout:2 attempts:2\n")
+            file.write(f"nameserver {address}\noptions timeout:2 attempts:2\n")
 
     def remove(self):
         _remove(self.tag)

@@ -4,11 +4,13 @@ import contextlib
 import os
 import signal
 import tempfile
+import time
 
 from .block_scenarios import loads
 from .datagram_scenarios import flows, quic_site
-from .network import A, BRIDGE
+from .network import A, BRIDGE, HOUSEHOLD4, RESOLVER4
 from .processes import Daemon, sh, wait_until
+from .sites import address4
 from .surang import Client, Traffic
 from .table import expect, scenario
 from .visit import Visitor
@@ -129,8 +131,11 @@ def asked(lab, mark, name):
 def names(lab):
     lab.a.add("sni-reset reset.example records")
     with Client(lab, background_probes=False) as client:
-        on(client)
         dig = lab.visitor.dig
+        mark = lab.a.mark()
+        lab.visitor.curl("https://reset.example/")
+        expect({e["ev"] for e in asked(lab, mark, "reset.example")} == {"dns", "name"}, "the ISP does not see what it should")
+        on(client)
         convicted(lab, client, "reset.example")
         mark = lab.a.mark()
         fakes = [dig("reset.example", "A"), dig("reset.example", "AAAA"), dig("ReSeT.example", "A")]
@@ -151,6 +156,72 @@ def names(lab):
         expect(dig("connectivitycheck.gstatic.com")[0] != "timeout", "a name by which a network is tried is not asked for")
         client.command("rules", "add", "never", "calm.example")
         expect(dig("calm.example")[0] == "NXDOMAIN", "a name that a rule refuses exists")
+
+
+def resolver_at(lab, address):
+    """On the client's computer, which asks the provider's."""
+    return Daemon(["dnsmasq", "-k", "-h", "-R", "-u", "root", "-g", "root", "-C", "/dev/null", "-a", address, "-z", "-x",
+                   os.path.join(lab.directory, "stub.pid"), "-S", RESOLVER4], os.path.join(lab.directory, "stub.log"),
+                  lab.network.ns["cl"])
+
+
+@scenario("system: a resolver on this computer, between the programs and the name server", "surang")
+def stub(lab):
+    resolver = resolver_at(lab, "127.0.0.1")
+    try:
+        lab.network.name_server_of("cl", "127.0.0.1")
+        wait_until(lambda: lab.visitor.dig("open.example")[1], 5, "the resolver works")
+        lab.a.add("sni-reset reset.example records")
+        with Client(lab, background_probes=False) as client:
+            on(client)
+            convicted(lab, client, "reset.example")
+            mark, traffic = lab.a.mark(), Traffic(lab)
+            for name in ("reset.example", "open.example", "fresh.example"):
+                loads(lab.visitor.curl(f"https://{name}/"), name)
+            seen = asked(lab, mark, "reset.example")
+            expect(not seen, f"on the line: {seen}")
+            expect(traffic.direct("open.example") and traffic.direct("fresh.example"), "open sites were not direct")
+            expect([c["subject"] for c in client.convictions()] == ["reset.example"], f"convicted: {client.convictions()}")
+            client.daemon.kill()
+        time.sleep(1.1)  # for which it keeps a fake
+        works_directly(lab, "after kill -9")
+    finally:
+        resolver.stop()
+        lab.network.set_resolver("cl")
+
+
+@scenario("system: what is excepted, and a program that is not root's", "surang")
+def excepted(lab):
+    lab.a.add("sni-reset reset.example records")
+    top = ["[capture]", "enabled = true", f'except = ["{address4("four.example")}"]', 'except_users = ["nobody"]']
+    with Client(lab, bottom=top, background_probes=False) as client:
+        wait_until(lambda: client.status()["capture"]["on"], 5, "captures from the start")
+        convicted(lab, client, "reset.example")
+        as_nobody = ["setpriv", "--reuid", "nobody", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "--max-time", "5"]
+        ca = ["--cacert", lab.authority.certificate]
+        expect(lab.visitor.run(*as_nobody, *ca, "https://reset.example/").returncode != 0, "an excepted user's program is captured")
+        expect(lab.visitor.run(*as_nobody, "http://open.example/").returncode == 0, "an excepted user has no network")
+        opened = client.status()["connections"]["total"]
+        expect(lab.visitor.run("curl", "-sS", "-o", "/dev/null", f"http://{address4('four.example')}/").returncode == 0, "excepted")
+        expect(client.status()["connections"]["total"] == opened, "an excepted address is captured")
+        asked_by = lab.visitor.run("setpriv", "--reuid", "nobody", "--clear-groups", client.binary, "capture", "off")
+        expect(asked_by.returncode == 77, f"nobody's `capture off`: {asked_by.returncode} {asked_by.stderr}")
+        with open(client.config) as file:
+            text = file.read()
+        with open(client.config, "w") as file:
+            file.write(text.replace("enabled = true", "enabled = false"))
+        client.daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not client.status()["capture"]["on"], 5, "what is written holds once it is read again")
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "captured though it is off")
+
+
+@scenario("system: a client that may not capture says so", "surang")
+def not_permitted(lab):
+    with Client(lab, without=["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]) as client:
+        refused = client.command("capture", "on", check=False)
+        expect(refused.returncode == 77 and "CAP_NET_ADMIN" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
+        expect(not client.status()["capture"]["on"], "it says that it captures")
+        works_directly(lab, "beside it")
 
 
 @scenario("system: DNS that lies, to programs that know of no proxy", "surang")
@@ -217,3 +288,21 @@ def router(lab):
         client.daemon.kill()
         loads(home.curl("https://open.example/"), "right after kill -9")
         expect(home.curl("https://reset.example/").exit != 0, "still captured after kill -9")
+
+
+@scenario("system: a container, whose names this computer's resolver finds, though nothing else of it is captured", "surang")
+def container(lab):
+    lab.a.add("sni-reset reset.example records")
+    with household(lab) as home, Client(lab, background_probes=False) as client:
+        lab.network.name_server_of("hm", HOUSEHOLD4 + ".1")
+        resolver = resolver_at(lab, HOUSEHOLD4 + ".1")
+        try:
+            wait_until(lambda: home.dig("open.example")[1], 5, "the resolver works")
+            on(client)
+            loads(home.curl("https://reset.example/"), "the first visit")
+            loads(home.curl("https://open.example/"), "an open site")
+            opened = client.status()["connections"]["total"]
+            loads(home.curl("https://open.example/", "--resolve", f"open.example:443:{address4('open.example')}"), "by its address")
+            expect(client.status()["connections"]["total"] == opened, "what goes to a true address is captured")
+        finally:
+            resolver.stop()
