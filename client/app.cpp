@@ -230,6 +230,7 @@ StatusFacts App::facts() {
   facts.lanes = pool_.status();
   facts.convictions = routing_.current().convictions();
   if (capture_.is_on()) facts.capture = capture_.options();
+  facts.capture_trouble = capture_.trouble();
   facts.captive_portal = routing_.current().captive_portal();
   facts.rules = options_.rules;
   facts.config = file_.string();

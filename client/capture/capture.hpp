@@ -30,6 +30,8 @@ class Capture {
   /// CAP_NET_ADMIN; errc::operation_not_supported: this system cannot.
   asio::awaitable<Result<void>> on(config::CaptureOptions options, std::string& why);
   bool is_on() const;
+  /// Why nothing is captured though that was wanted; empty where there is nothing to tell.
+  const std::string& trouble() const;
   const config::CaptureOptions& options() const;  ///< of the last on()
   /// The name servers that the client is to ask: the system's, but for a resolver of this computer, whose own
   /// questions are captured, those that it asks.

@@ -28,11 +28,15 @@ using asio::ip::udp;
 
 namespace {
 
+// Datagrams that flow when the rules come, of calls and games, are known to the kernel once they have gone
+// both ways.
+constexpr std::chrono::milliseconds kGetsToKnow{500};
 constexpr auto kSaysItLives = capture::kAliveFor / 3;
+constexpr unsigned kMostFailures = 3;
 constexpr std::chrono::seconds kReadAgain{1};
 constexpr std::uint16_t kDnsPort = 53;
 
-error_code not_permitted(std::string& why) {
+Result<void> not_permitted(std::string& why) {
   why = "capturing needs root, or the capability CAP_NET_ADMIN for the running Surang";
   return make_error_code(boost::system::errc::operation_not_permitted);
 }
@@ -135,15 +139,22 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
   static asio::awaitable<Result<void>> on(std::shared_ptr<Impl> self, config::CaptureOptions wanted,
                                           std::string& why) {
     co_await off(self);
-    if (!self->may_capture) co_return not_permitted(why);
-    if (const auto started = self->start(wanted, why); !started) {
+    auto started = self->may_capture ? self->start(wanted, why) : not_permitted(why);
+    if (started) {
+      asio::steady_timer timer(self->executor, kGetsToKnow);
+      co_await timer.async_wait(asio::use_awaitable);
+      started = self->table.run(capture::keep_alive(), why);
+    }
+    if (!started) {
       self->clear();
-      if (started.error() == boost::system::errc::operation_not_permitted) co_return not_permitted(why);
+      if (started.error() == boost::system::errc::operation_not_permitted) started = not_permitted(why);
+      self->trouble = why;
       co_return started;
     }
     self->options = std::move(wanted);
     self->programs.kept_by(self);
     self->running = true;
+    self->trouble.clear();
     for (auto& listener : std::exchange(self->listeners, {}))
       self->tasks.spawn(accept(self, std::move(listener)));
     for (auto& socket : std::exchange(self->sockets, {}))
@@ -171,15 +182,16 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
   // A process that stands still must not hold the machine's network up: the rules forget it.
   static asio::awaitable<void> live(std::shared_ptr<Impl> self) {
     asio::steady_timer timer(self->executor);
-    for (;;) {
+    for (unsigned failures = 0; failures < kMostFailures;) {
       timer.expires_after(kSaysItLives);
       co_await timer.async_wait(asio::use_awaitable);
-      std::string why;
-      if (self->table.run(capture::keep_alive(), why)) continue;
-      spdlog::error("the capture has ended: {}", why);
-      self->clear();
-      co_return;
+      const bool said = self->table.run(capture::keep_alive(), self->trouble).has_value();
+      failures = said ? 0 : failures + 1;
+      if (!said) spdlog::warn("the rules of the capture cannot be kept: {}", self->trouble);
     }
+    const auto why = self->trouble;
+    self->clear();
+    self->trouble = why;
   }
 
   // What was taken hears its end while the rules still stand: its last packets are not for the line.
@@ -197,6 +209,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
 
   void clear() {
     std::string ignored;
+    trouble.clear();
     if (std::exchange(running, false)) {
       (void)table.run(capture::remove_rules(), ignored);
       spdlog::info("this machine's traffic is not captured any more");
@@ -220,6 +233,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
   config::CaptureOptions options;
   std::vector<std::uint16_t> ports;
   bool running = false, has_v6 = false;
+  std::string trouble;
   std::vector<std::string> search_domains;
   std::chrono::steady_clock::time_point read_again{};
   capture::FakeAddresses names;
@@ -246,6 +260,10 @@ bool Capture::is_on() const {
 
 const config::CaptureOptions& Capture::options() const {
   return impl_->options;
+}
+
+const std::string& Capture::trouble() const {
+  return impl_->trouble;
 }
 
 std::vector<udp::endpoint> Capture::name_servers() const {

@@ -76,9 +76,6 @@ constexpr const char* kRules = R"(table inet surang {
 }
 )";
 
-const std::string kAlive =
-    "add element inet surang alive { 0 timeout " + std::to_string(kAliveFor.count()) + "s }\n";
-
 std::string hex(std::uint32_t number) {
   char text[16];
   std::snprintf(text, sizeof text, "0x%x", number);
@@ -135,12 +132,12 @@ std::string make_rules(const RuleFacts& facts) {
                  {"$fake4", kFakeRange4},
                  {"$fake6", kFakeRange6},
                  {"$private4", kPrivate4},
-                 {"$private6", kPrivate6}}) +
-         kAlive;
+                 {"$private6", kPrivate6}});
 }
 
 std::string keep_alive() {
-  return take_no_more() + kAlive;
+  return take_no_more() + "add element inet surang alive { 0 timeout " + std::to_string(kAliveFor.count()) +
+         "s }\n";
 }
 
 std::string take_no_more() {

@@ -18,7 +18,9 @@ struct RuleFacts {
 /// How long the rules take anything without a word from the process.
 inline constexpr std::chrono::seconds kAliveFor{15};
 
-/// One table, "inet surang", which the kernel removes with the netlink socket that made it.
+/// One table, "inet surang", which the kernel removes with the netlink socket that made it. It takes nothing
+/// before the first keep_alive(): until then the kernel gets to know what is under way, and is not to be
+/// taken.
 std::string make_rules(const RuleFacts& facts);
 /// The word that this process lives: the rules take for kAliveFor more.
 std::string keep_alive();

@@ -30,6 +30,7 @@ class CaptureSwitch {
   asio::awaitable<void> follow(config::CaptureOptions written);  ///< what comes of it stands in the log
   asio::awaitable<void> off() { return capture_.off(); }         ///< at the end, when no other wish can come
   std::vector<asio::ip::udp::endpoint> name_servers() const { return capture_.name_servers(); }
+  const std::string& trouble() const { return capture_.trouble(); }
   bool is_on() const { return capture_.is_on(); }
   const config::CaptureOptions& options() const { return capture_.options(); }
 

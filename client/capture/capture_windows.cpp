@@ -4,6 +4,7 @@
 namespace surang::client {
 
 struct Capture::Impl {
+  std::string trouble;
   config::CaptureOptions options;
 };
 
@@ -12,7 +13,7 @@ Capture::Capture(asio::any_io_executor, SessionContext&, SelfGuard&, const OwnNa
 Capture::~Capture() = default;
 
 asio::awaitable<Result<void>> Capture::on(config::CaptureOptions, std::string& why) {
-  why = "capturing the whole computer works on Linux only";
+  why = impl_->trouble = "capturing the whole computer works on Linux only";
   co_return make_error_code(boost::system::errc::operation_not_supported);
 }
 
@@ -22,6 +23,10 @@ bool Capture::is_on() const {
 
 const config::CaptureOptions& Capture::options() const {
   return impl_->options;
+}
+
+const std::string& Capture::trouble() const {
+  return impl_->trouble;
 }
 
 std::vector<asio::ip::udp::endpoint> Capture::name_servers() const {

@@ -99,10 +99,11 @@ std::string conviction_line(const json::object& verdict) {
   return line + "\n";
 }
 
-// Nothing where nothing is captured: who has no use for that need not read of it.
+// Nothing where nothing is captured and nobody wanted it: who has no use for that need not read of it.
 std::string capture_line(const json::object& capture) {
+  const auto trouble = word(capture, "trouble");
   const auto* on = capture.if_contains("on");
-  if (!on || *on != true) return "";
+  if (!on || *on != true) return trouble.empty() ? "" : "\nNothing is captured: " + trouble;
   std::string out = "\nCaptured: this computer";
   for (const auto& name : list(capture, "lan"))
     if (name.is_string()) out += ", what comes in by " + std::string(name.get_string());
@@ -143,6 +144,7 @@ json::object status_json(const StatusFacts& facts) {
   out["bridges"] = std::move(lanes);
   json::object captured{{"on", facts.capture.has_value()}};
   if (facts.capture) captured["lan"] = json::value_from(facts.capture->lan);
+  if (!facts.capture_trouble.empty()) captured["trouble"] = facts.capture_trouble;
   out["capture"] = std::move(captured);
   out["captive_portal"] = facts.captive_portal;
   out["convictions"] = facts.convictions;

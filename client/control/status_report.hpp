@@ -21,6 +21,7 @@ struct StatusFacts {
   std::vector<LaneStatus> lanes;
   boost::json::array convictions;
   std::optional<config::CaptureOptions> capture;  ///< what is captured without a proxy; nothing: nothing
+  std::string capture_trouble;                    ///< why, where it was wanted
   bool captive_portal = false;                    ///< this network wants the person to sign in first
   std::vector<config::Rule> rules;
   std::string config;

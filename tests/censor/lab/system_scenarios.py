@@ -11,7 +11,7 @@ from .datagram_scenarios import flows, quic_site
 from .network import A, BRIDGE, HOUSEHOLD4, RESOLVER4
 from .processes import Daemon, sh, wait_until
 from .sites import address4
-from .surang import Client, Traffic
+from .surang import Client, Traffic, is_site
 from .table import expect, scenario
 from .visit import Visitor
 
@@ -35,6 +35,15 @@ def convicted(lab, client, name):
     """The first visit, without any proxy, until the client knows that the site is blocked."""
     loads(lab.visitor.curl(f"https://{name}/"), f"the first visit to {name}")
     wait_until(client.convictions, 8, f"{name} convicted")
+    settled(lab, name)
+
+
+def settled(lab, name):
+    """The client has done with what it tries of a site behind the program's back, such as the name in pieces."""
+    def quiet():
+        mark = lab.a.mark()
+        return not [e for e in lab.a.events(mark, "open", settle=1.2) if is_site(e, name)]
+    wait_until(quiet, 15, f"nothing more is tried of {name}")
 
 
 @scenario("system: a blocked site opens in a program that knows of no proxy, an open one goes directly", "surang")
@@ -48,7 +57,8 @@ def captured(lab):
         for url in ("https://reset.example/", "http://reset.example/", "https://open.example/"):
             loads(lab.visitor.curl(url), url)
         expect(len(traffic.direct("open.example")) == 1 and not traffic.tunnel("open.example"), "the open site was not direct")
-        expect(len(traffic.tunnel("reset.example")) == 2 and not traffic.direct("reset.example"), "the blocked one was not by the bridge")
+        expect(len(traffic.tunnel("reset.example")) == 2 and not traffic.direct("reset.example"),
+               f"the blocked one was not by the bridge: {traffic.tunnel('reset.example')}, {traffic.direct('reset.example')}")
         named = [e["name"] for e in lab.a.events(mark, "name", settle=0.2)]
         expect("open.example" in named and "reset.example" not in named, f"the ISP saw the names {named}")
         client.command("capture", "off")
@@ -101,25 +111,59 @@ def killed(lab):
     works_directly(lab, "after its end")
 
 
-@scenario("system: connections that were there before the capture go on, and so do those from outside", "surang")
+# Says where each datagram is from, and gives it back.
+ECHO = """import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.bind(('%s', 5000))
+    print('ready', flush=True)
+    while True:
+        said, whom = here.recvfrom(2000)
+        print('from', *whom, flush=True)
+        here.sendto(said, whom)
+"""
+# A call: as many answers as it has got when it ends.
+CALL = """import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.connect(('%s', 5000))
+    here.settimeout(1)
+    got = 0
+    for number in range(80):
+        here.send(b'%%d' %% number)
+        try:
+            got += here.recv(2000) == b'%%d' %% number
+        except TimeoutError:
+            pass
+        time.sleep(0.03)
+    print('got', got)
+"""
+
+
+@scenario("system: what was there before the capture goes on, and so does what comes from outside", "surang")
 def untouched(lab):
     lab.a.add("throttle open.example 20m")
+    log = os.path.join(lab.directory, "untouched-")
     server = Daemon(["python3", "-m", "http.server", "--directory", os.path.dirname(lab.sites.object("1k")), "8000"],
-                    os.path.join(lab.directory, "server.log"), lab.network.ns["cl"])
+                    log + "server", lab.network.ns["cl"])
+    echo = Daemon(["python3", "-c", ECHO % address4("calm.example")], log + "echo", lab.network.ns["net"])
     try:
+        echo.wait_for("ready")
         with Client(lab) as client:
             mark = lab.a.mark()
             before = lab.visitor.begin("https://open.example/10m")
+            call = Daemon(["python3", "-c", CALL % address4("calm.example")], log + "call", lab.network.ns["cl"])
             wait_until(lambda: lab.a.events(mark, "name", name="open.example"), 5, "a download under way")
             on(client)
             got = sh("ip", "netns", "exec", lab.network.ns["net"], "curl", "-sS", "--max-time", "5", "-o", "/dev/null", "-w",
                      "%{size_download}", f"http://{A.host4}:8000/100k").stdout
             expect(got == "102400", f"from outside came {got} bytes")
+            expect(call.process.wait(20) == 0 and "got 80" in call.text(), f"a call that had begun: {call.text()}")
+            expect(len(set(echo.text().split("\n")[1:-1])) == 1, "a call that had begun was taken half way")
+            later = Daemon(["python3", "-c", CALL % address4("calm.example")], log + "later", lab.network.ns["cl"])
+            expect(later.process.wait(20) == 0 and "got 80" in later.text(), f"a call that is captured: {later.text()}")
             expect(before.process.wait(30) == 0, f"a download that had begun ended with {before.process.returncode}")
     finally:
         server.stop()
-
-
+        echo.stop()
 
 
 def asked(lab, mark, name):
@@ -156,6 +200,20 @@ def names(lab):
         expect(dig("connectivitycheck.gstatic.com")[0] != "timeout", "a name by which a network is tried is not asked for")
         client.command("rules", "add", "never", "calm.example")
         expect(dig("calm.example")[0] == "NXDOMAIN", "a name that a rule refuses exists")
+
+
+@scenario("system: Chromium, that knows of no proxy", "surang")
+def chromium(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        on(client)
+        convicted(lab, client, "reset.example")
+        mark = lab.a.mark()
+        for name in ("reset.example", "open.example"):
+            page, _ = lab.visitor.chromium(f"https://{name}/")
+            expect(f"Hello from {name}" in page, f"{name}: {page[:200]}")
+        seen = asked(lab, mark, "reset.example")
+        expect(not seen, f"on the line: {seen}")
 
 
 def resolver_at(lab, address):
@@ -278,6 +336,7 @@ def router(lab):
         on(client, "--lan", "lan0")
         loads(home.curl("https://reset.example/"), "the first visit")
         wait_until(client.convictions, 8, "convicted")
+        settled(lab, "reset.example")
         mark = lab.a.mark()
         loads(home.curl("https://reset.example/", "-4"), "by IPv4")
         loads(home.curl("https://reset.example/", "-6"), "by IPv6")
