@@ -20,41 +20,56 @@ constexpr const char* kPrivate6 = "::/127, fc00::/7, fe80::/10, ff00::/8";
 
 // A connection is taken from its beginning or not at all, and then to its end: one that was there before, or
 // that somebody outside has begun, would break half way. What carries another mark is somebody's own: ours,
-// or a VPN's that must not go round in circles. "alive" holds the mark 0, which packets have that nobody
-// marked, for as long as this process says that it lives; no connection begins to be taken after that. The
-// kernel's own sockets (WireGuard's, a network drive's) match no user. Names are asked for wherever the name
-// server is; what else stays in this network is not taken, nor DHCP's. Programs of containers and virtual
-// machines get fakes by way of this computer's resolver, so what goes there is taken wherever it comes from.
+// or a VPN's that must not go round in circles. The kernel's own sockets (WireGuard's, a network drive's)
+// match no user. But whoever has been given a fake, by a resolver of this computer for instance, has nothing
+// else, so fakes are taken from all but ourselves. From outside they are taken from `lan` alone: anybody else
+// who sends packets to this computer would have a proxy and a resolver here, and could see who runs Surang.
+// "alive" holds the protocols for as long as this process says that it lives; no connection begins to be
+// taken after that. Names are asked for wherever the name server is; what else stays in this network is not
+// taken, nor DHCP's. A taken packet that finds no way back here is not for the line.
 constexpr const char* kRules = R"(table inet surang {
  flags owner
  set alive {
-  type mark
+  type inet_proto
   flags timeout
  }
  chain output {
   type route hook output priority mangle; policy accept;
-  meta mark != 0 return
+  meta mark $own return
   ct direction reply return
+  ip daddr $fake4 goto from_here
+  ip6 daddr $fake6 goto from_here
+  meta mark != 0 return
   ct mark & $mask == $taken meta mark set $taken accept
   $except_users
   meta skuid 0-4294967294 jump choose
+ }
+ chain from_here {
+  ct mark & $mask == $taken meta mark set $taken accept
+  jump choose
  }
  chain prerouting {
   type filter hook prerouting priority mangle; policy accept;
   iifname "lo" meta mark $taken goto take
   iifname "lo" return
+  $lan
+  ip daddr $fake4 drop
+  ip6 daddr $fake6 drop
+ }
+ chain from_lan {
   meta mark != 0 return
   ct direction reply return
   ct mark & $mask == $taken goto take
-  $lan
-  ip daddr $fake4 jump choose
-  ip6 daddr $fake6 jump choose
+  jump choose
   meta mark $taken goto take
  }
+ chain postrouting {
+  type filter hook postrouting priority mangle; policy accept;
+  oifname != "lo" meta mark $taken drop
+ }
  chain choose {
-  meta mark != @alive return
+  meta l4proto != @alive return
   ct state != new return
-  meta l4proto != { tcp, udp } return
   meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn return
   $no_family
   fib daddr type { local, broadcast, multicast, anycast } return
@@ -123,8 +138,9 @@ std::string make_rules(const RuleFacts& facts) {
   return filled(kRules,
                 {{"$except_users", users.empty() ? "" : "meta skuid { " + quoted(users) + " } return"},
                  {"$except", except_ranges(facts.options.except)},
-                 {"$lan", lan.empty() ? "" : "iifname { " + quoted(lan) + " } jump choose"},
+                 {"$lan", lan.empty() ? "" : "iifname { " + quoted(lan) + " } jump from_lan"},
                  {"$no_family", no_family},
+                 {"$own", hex(kOwnMark)},
                  {"$taken", hex(kTakenMark)},
                  {"$take", take},
                  {"$mask", hex(kTakenMask)},
@@ -136,8 +152,8 @@ std::string make_rules(const RuleFacts& facts) {
 }
 
 std::string keep_alive() {
-  return take_no_more() + "add element inet surang alive { 0 timeout " + std::to_string(kAliveFor.count()) +
-         "s }\n";
+  const auto limit = " timeout " + std::to_string(kAliveFor.count()) + 's';
+  return take_no_more() + "add element inet surang alive { tcp" + limit + ", udp" + limit + " }\n";
 }
 
 std::string take_no_more() {

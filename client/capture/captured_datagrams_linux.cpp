@@ -86,10 +86,15 @@ asio::awaitable<void> CapturedDatagrams::run(std::shared_ptr<udp::socket> socket
 
 void CapturedDatagrams::take(std::span<const std::uint8_t> payload, const udp::endpoint& from,
                              const udp::endpoint& to) {
+  // Nothing captured is for loopback: somebody has found our port, and what is forwarded there comes back.
+  if (unmapped(to.address()).is_loopback()) return;
   if (to.port() == kDnsPort) {
     if (asking_ < kMostAsking) tasks_.spawn(answer({payload.begin(), payload.end()}, from, to));
     return;
   }
+  const auto as = endpoint_in_words(to);
+  const auto name = names_.name_at(*as.address());
+  if (!name && FakeAddresses::in_range(*as.address())) return;
   auto& program = programs_[from];
   if (!program) {
     if (programs_.size() > kMostPrograms) {
@@ -102,10 +107,9 @@ void CapturedDatagrams::take(std::span<const std::uint8_t> payload, const udp::e
     tasks_.spawn(live(program, from));
   }
   program->last = Clock::now();
-  const auto as = endpoint_in_words(to);
-  if (const auto name = names_.name_at(*as.address()))
+  if (name)
     program->paths.forward_as(as, Endpoint(*name, as.port()), payload);
-  else if (!FakeAddresses::in_range(*as.address()))
+  else
     program->paths.forward(as, payload);
 }
 

@@ -349,7 +349,7 @@ def router(lab):
         expect(home.curl("https://reset.example/").exit != 0, "still captured after kill -9")
 
 
-@scenario("system: a container, whose names this computer's resolver finds, though nothing else of it is captured", "surang")
+@scenario("system: a container that is named, whose names this computer's resolver finds", "surang")
 def container(lab):
     lab.a.add("sni-reset reset.example records")
     with household(lab) as home, Client(lab, background_probes=False) as client:
@@ -357,11 +357,64 @@ def container(lab):
         resolver = resolver_at(lab, HOUSEHOLD4 + ".1")
         try:
             wait_until(lambda: home.dig("open.example")[1], 5, "the resolver works")
-            on(client)
+            on(client, "--lan", "lan0")
             loads(home.curl("https://reset.example/"), "the first visit")
             loads(home.curl("https://open.example/"), "an open site")
-            opened = client.status()["connections"]["total"]
-            loads(home.curl("https://open.example/", "--resolve", f"open.example:443:{address4('open.example')}"), "by its address")
-            expect(client.status()["connections"]["total"] == opened, "what goes to a true address is captured")
         finally:
             resolver.stop()
+
+
+# What comes back from a fake: to a connection at two ports, to a question, to any other datagram.
+STRANGER = """import socket, sys
+question = bytes.fromhex('000101000001000000000000046f70656e07') + b'example' + bytes.fromhex('0000010001')
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+for port in (53, 443):
+    with socket.socket(family, socket.SOCK_STREAM) as here:
+        here.settimeout(1)
+        try:
+            here.connect((sys.argv[1], port))
+            print('connected', port)
+        except OSError as e:
+            print('' if isinstance(e, TimeoutError) else e)
+for port in (53, 5000):
+    with socket.socket(family, socket.SOCK_DGRAM) as here:
+        here.settimeout(1)
+        here.connect((sys.argv[1], port))
+        try:
+            here.send(question)
+            here.recv(2000)
+            print('answered', port)
+        except OSError as e:
+            print('' if isinstance(e, TimeoutError) else e)
+"""
+
+
+def tries(lab, part, address):
+    return sh("ip", "netns", "exec", lab.network.ns[part], "python3", "-c", STRANGER, address).stdout.split("\n")
+
+
+@scenario("system: strangers get nothing from a fake: neither a neighbour, nor the provider", "surang")
+def strangers(lab):
+    network = lab.network
+    routes = [("-4", "198.18.0.0/15", A.host4), ("-6", "2001:2::/48", A.host6)]
+    with household(lab), Client(lab, background_probes=False) as client:
+        for family, fakes, via in routes:
+            network.ip(A.name, family, "route", "add", fakes, "via", via)
+        try:
+            on(client)
+            fakes = [lab.visitor.dig("open.example", kind)[1][0] for kind in ("A", "AAAA")]
+            opened = client.status()["connections"]["total"]
+            for part in (A.name, "hm"):
+                for fake in fakes:
+                    said = [word for word in tries(lab, part, fake) if word]
+                    expect(not said, f"{part} at {fake}: {said}")
+            expect(client.status()["connections"]["total"] == opened, "a stranger's connection is captured")
+            said = "".join(tries(lab, "cl", fakes[0]))
+            expect("connected 443" in said, f"at {fakes[0]} from this computer: {said}")
+            on(client, "--lan", "lan0")
+            fake = lab.visitor.dig("open.example")[1][0]
+            said = "".join(tries(lab, "hm", fake))
+            expect("connected 443" in said and "answered 53" in said, f"{fake} from the household: {said}")
+        finally:
+            for family, fakes, _ in routes:
+                network.ip(A.name, family, "route", "del", fakes)
