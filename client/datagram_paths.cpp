@@ -26,9 +26,12 @@ constexpr std::chrono::milliseconds kBelieved{200};  // what the router says of 
 // One way: a flow that is opened for what is sent first, and again after it has ended. Its task holds it.
 class DatagramPaths::Line : public std::enable_shared_from_this<Line> {
  public:
-  Line(Outbound& outbound, DatagramWay way, TaskGroup& tasks, asio::any_io_executor executor, Deliver deliver)
+  /// `flow`: what is opened for `way`.
+  Line(Outbound& outbound, DatagramWay way, DatagramWay flow, TaskGroup& tasks,
+       asio::any_io_executor executor, Deliver deliver)
       : outbound_(outbound),
         way_(way),
+        flow_way_(flow),
         tasks_(tasks),
         executor_(std::move(executor)),
         deliver_(std::move(deliver)) {}
@@ -54,7 +57,7 @@ class DatagramPaths::Line : public std::enable_shared_from_this<Line> {
     }
     line->next_at_ = Clock::now() + line->pause_;
     line->pause_ = std::min(2 * line->pause_, kMostPause);
-    auto opened = co_await line->outbound_.open_datagrams(line->way_);
+    auto opened = co_await line->outbound_.open_datagrams(line->flow_way_);
     const auto waiting = std::exchange(line->waiting_, {});
     if (!opened) spdlog::debug("no way for datagrams: {}", opened.error().message());
     if (opened && !line->closed_) {
@@ -71,7 +74,7 @@ class DatagramPaths::Line : public std::enable_shared_from_this<Line> {
   }
 
   Outbound& outbound_;
-  const DatagramWay way_;
+  const DatagramWay way_, flow_way_;
   TaskGroup& tasks_;
   const asio::any_io_executor executor_;
   const Deliver deliver_;
@@ -93,11 +96,12 @@ struct DatagramPaths::Peer {
 };
 
 DatagramPaths::DatagramPaths(Outbound& outbound, TaskGroup& tasks, asio::any_io_executor executor,
-                             Deliver deliver)
+                             Deliver deliver, From from)
     : outbound_(outbound),
       tasks_(tasks),
       executor_(std::move(executor)),
       deliver_(std::move(deliver)),
+      directly_(from == From::guest ? DatagramWay::direct_public : DatagramWay::direct),
       direct_(line(DatagramWay::direct)),
       tunnel_(line(DatagramWay::tunnel)) {}
 
@@ -187,7 +191,8 @@ void DatagramPaths::begin(Peer& peer, const Endpoint& to) {
 
 // By a line for `as` alone all that comes seems to be from there.
 std::shared_ptr<DatagramPaths::Line> DatagramPaths::line(DatagramWay way, std::optional<Endpoint> as) {
-  return std::make_shared<Line>(outbound_, way, tasks_, executor_,
+  const auto flow = way == DatagramWay::direct ? directly_ : way;
+  return std::make_shared<Line>(outbound_, way, flow, tasks_, executor_,
                                 [this, as = std::move(as), site = std::optional<Endpoint>()](
                                     const Endpoint& from, std::span<const std::uint8_t> payload) mutable {
                                   if (as && from.port() == as->port() && !site) site = from;

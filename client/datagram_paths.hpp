@@ -21,8 +21,12 @@ class DatagramPaths {
  public:
   using Deliver = std::function<void(const Endpoint& from, std::span<const std::uint8_t> payload)>;
 
+  enum class From { here, guest };
+
   /// `outbound` must outlive it, and it `tasks`, in which its flows are received; `deliver` takes what comes.
-  DatagramPaths(Outbound& outbound, TaskGroup& tasks, asio::any_io_executor executor, Deliver deliver);
+  /// What a guest sends goes directly to public addresses alone.
+  DatagramPaths(Outbound& outbound, TaskGroup& tasks, asio::any_io_executor executor, Deliver deliver,
+                From from = From::here);
   ~DatagramPaths();
 
   /// To an address or a name. What answers is from an address; where QUIC tells that an address's site goes
@@ -48,6 +52,7 @@ class DatagramPaths {
   TaskGroup& tasks_;
   const asio::any_io_executor executor_;
   const Deliver deliver_;
+  const DatagramWay directly_;
   const std::shared_ptr<Line> direct_, tunnel_;
   std::map<Endpoint, Peer> peers_;
   struct {

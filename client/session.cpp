@@ -59,7 +59,9 @@ Refusal refusal(const Session& session, const Endpoint& to) {
 }
 
 std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to) {
-  return session.browser.input.empty() ? session.context.outbound.begin(to) : nullptr;
+  // A guest's is dialled once its addresses are known not to be this network's.
+  const bool may = session.browser.input.empty() && !session.guest;
+  return may ? session.context.outbound.begin(to) : nullptr;
 }
 
 }  // namespace session

@@ -51,9 +51,10 @@ asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext
                                     TaskGroup::Task task);
 
 /// Serves a connection that the kernel has brought here instead of to its destination, which is what its
-/// local address says (client/capture). `names` knows what fakes stand for, and outlives it.
+/// local address says (client/capture). `names` knows what fakes stand for, and outlives it. `guest`: it is
+/// not from this machine.
 asio::awaitable<void> serve_captured(asio::ip::tcp::socket socket, SessionContext& context,
-                                     capture::FakeAddresses& names, TaskGroup::Task task);
+                                     capture::FakeAddresses& names, bool guest, TaskGroup::Task task);
 
 // What the parts of a session share.
 namespace session {
@@ -65,6 +66,7 @@ struct Session {
   std::uint64_t id;
   TaskGroup::Task task;
   asio::ip::address local, remote;  ///< ours, to which the browser has connected, and its own
+  bool guest = false;               ///< whose connections are for public addresses alone
 };
 
 struct CountOpen {

@@ -1,6 +1,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "client/capture/fake_addresses.hpp"
+#include "client/detection/site_scope.hpp"
 #include "client/session.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 
@@ -10,11 +11,12 @@ namespace {
 
 // A name that the flight shows may be a lie, or another than who leads the program there meant (a hosts file,
 // a test): a direct connection goes to the address. What goes by a bridge anyway, or to an address that
-// stands for nothing any more, has nothing but the name.
+// stands for nothing any more, has nothing but the name; which is never this network's own, since no fake was
+// given for one.
 Endpoint by_flight(Session& session, Endpoint to, const FirstFlight& flight, bool lost) {
   if (flight.host.empty()) return to;
   const auto named = Endpoint::make(flight.host, to.port());
-  if (!named || named->address()) return to;
+  if (!named || named->address() || is_local_name(named->host())) return to;
   const bool by_name =
       lost || session.context.outbound.standing(to, named->host()) == Outbound::Standing::tunnelled;
   return by_name ? *named : to;
@@ -37,7 +39,7 @@ asio::awaitable<void> serve_address(Session& session, Endpoint at, bool lost) {
 
 // The program is connected already, whatever becomes of it; a refusal is a reset.
 asio::awaitable<void> serve_captured(asio::ip::tcp::socket socket, SessionContext& context,
-                                     capture::FakeAddresses& names, TaskGroup::Task task) {
+                                     capture::FakeAddresses& names, bool guest, TaskGroup::Task task) {
   const session::CountOpen open(context.counters);
   error_code ignored;
   const auto local = socket.local_endpoint(ignored);
@@ -49,7 +51,8 @@ asio::awaitable<void> serve_captured(asio::ip::tcp::socket socket, SessionContex
                      ++context.counters.opened,
                      task,
                      local.address(),
-                     remote};
+                     remote,
+                     guest};
   const auto name = names.name_at(address);
   if (!name) {
     const Endpoint at(address, local.port());

@@ -102,6 +102,7 @@ asio::awaitable<Result<FirstFlight>> read_first_flight(Session& session, std::ui
 asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight,
                                                std::shared_ptr<HeadStart> begun) {
   const bool needs_browser = flight.kind == FirstFlight::Kind::tls || flight.kind == FirstFlight::Kind::none;
+  flight.public_only = session.guest;
   const auto executor = co_await asio::this_coro::executor;
   BrowserWatch watch(executor, session, needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace);
   std::optional<Result<OpenedConnection>> opened;

@@ -47,7 +47,13 @@ class Outbound {
   virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                          std::shared_ptr<HeadStart> begun) = 0;
 
-  enum class DatagramWay { refused, direct, tunnel };
+  enum class DatagramWay {
+    refused,
+    direct,
+    tunnel,
+    direct_public,  ///< the same as direct, but to public addresses alone: for guests. Only for
+                    ///< open_datagrams
+  };
   /// The way of datagrams to `to`, as rules and verdicts have it; they are nobody's evidence. `site`: whose
   /// name they show, which is that of `to` where they show none. No I/O.
   virtual DatagramWay datagram_way([[maybe_unused]] const Endpoint& to,

@@ -27,6 +27,8 @@ struct RouterParts {
   /// Says whom to call, from the executor, when that may have changed. May be empty: nobody can tell.
   std::function<void(std::function<void()>)> on_network_news;
   std::function<bool(const Endpoint&)> is_local;
+  /// An address of this machine, which is not dialled for guests. May be empty.
+  std::function<bool(const asio::ip::address&)> of_this_machine;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;
   tunnel::Control* control =
