@@ -45,8 +45,8 @@ class Capture {
 };
 
 /// Removes what a client that did not end well may have left of its capture. The rules themselves go with
-/// their process. For the command line, with or without a client; false with `why` when that is not
-/// permitted.
-bool clean_up_capture(std::string& why);
+/// their process. For the command line, without a client or, `stands_still`, with one that does not answer.
+/// On failure `why` says it: errc::operation_not_permitted, or another client captures, whose it is.
+Result<void> clean_up_capture(bool stands_still, std::string& why);
 
 }  // namespace surang::client

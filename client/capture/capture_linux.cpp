@@ -14,6 +14,7 @@
 #include "client/capture/fake_addresses.hpp"
 #include "client/capture/marks.hpp"
 #include "client/capture/nft_table.hpp"
+#include "client/capture/own_addresses.hpp"
 #include "client/capture/policy_routes.hpp"
 #include "client/capture/transparent.hpp"
 #include "client/dns/name_servers.hpp"
@@ -35,6 +36,13 @@ constexpr auto kSaysItLives = capture::kAliveFor / 3;
 constexpr unsigned kMostFailures = 3;
 constexpr std::chrono::seconds kReadAgain{1};
 constexpr std::uint16_t kDnsPort = 53;
+
+// The routes are that process's as well.
+bool captured_by_another() {
+  capture::NftTable table;
+  std::string ignored;
+  return table.run(capture::is_alive(), ignored).has_value();
+}
 
 Result<void> not_permitted(std::string& why) {
   why = "capturing needs root, or the capability CAP_NET_ADMIN for the running Surang";
@@ -126,6 +134,11 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     if (why.empty() && facts.tcp6 != 0) facts.udp6 = open_datagrams(true, why);
     if (!why.empty()) return make_error_code(Errc::no_route);
     has_v6 = facts.udp6 != 0;
+    if (captured_by_another()) {
+      why = "another Surang captures already";
+      return make_error_code(boost::system::errc::device_or_resource_busy);
+    }
+    made_routes = true;
     if (const auto routed = capture::add_policy_routes(); !routed) {
       why = "the routes for captured traffic cannot be made: " + routed.error().message();
       return routed;
@@ -168,7 +181,11 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     const LocalListener::Serve serve = [self](tcp::socket socket, TaskGroup::Task task) {
       error_code ignored;
       const auto to = socket.local_endpoint(ignored);
-      if (to.port() != kDnsPort) return serve_captured(std::move(socket), self->sessions, self->names, task);
+      if (to.port() != kDnsPort) {
+        const auto from = socket.remote_endpoint(ignored).address();
+        const bool guest = !capture::is_own_address(from).value_or(false);
+        return serve_captured(std::move(socket), self->sessions, self->names, guest, task);
+      }
       const udp::endpoint server(unmapped(to.address()), to.port());
       return self->dns.serve(make_tcp_stream(std::move(socket)), server);
     };
@@ -185,7 +202,10 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     for (unsigned failures = 0; failures < kMostFailures;) {
       timer.expires_after(kSaysItLives);
       co_await timer.async_wait(asio::use_awaitable);
-      const bool said = self->table.run(capture::keep_alive(), self->trouble).has_value();
+      // What manages the network may remove routes that are not its own; then the mark leads nowhere.
+      const auto routed = capture::add_policy_routes();
+      const bool said = self->table.run(capture::keep_alive(), self->trouble).has_value() && routed;
+      if (!routed) self->trouble = "the routes for captured traffic are lost: " + routed.error().message();
       failures = said ? 0 : failures + 1;
       if (!said) spdlog::warn("the rules of the capture cannot be kept: {}", self->trouble);
     }
@@ -220,7 +240,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     listeners.clear();
     sockets.clear();
     for (const auto port : std::exchange(ports, {})) guard.disown(port);
-    if (may_capture) (void)capture::remove_policy_routes();
+    if (std::exchange(made_routes, false) && !captured_by_another()) (void)capture::remove_policy_routes();
   }
 
   const asio::any_io_executor executor;
@@ -232,7 +252,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
   std::vector<std::shared_ptr<udp::socket>> sockets;
   config::CaptureOptions options;
   std::vector<std::uint16_t> ports;
-  bool running = false, has_v6 = false;
+  bool running = false, has_v6 = false, made_routes = false;
   std::string trouble;
   std::vector<std::string> search_domains;
   std::chrono::steady_clock::time_point read_again{};
@@ -282,13 +302,17 @@ asio::awaitable<void> Capture::off() {
   return Impl::off(impl_);
 }
 
-bool clean_up_capture(std::string& why) {
+Result<void> clean_up_capture(bool stands_still, std::string& why) {
+  if (!stands_still && captured_by_another()) {
+    why = "another Surang captures: ask that one, by its --config";
+    return make_error_code(boost::system::errc::device_or_resource_busy);
+  }
   const auto removed = capture::remove_policy_routes();
-  if (removed) return true;
-  why = removed.error() == boost::system::errc::operation_not_permitted
-            ? "taking the rest of a capture away needs root"
-            : "the routes for captured traffic cannot be removed: " + removed.error().message();
-  return false;
+  if (!removed)
+    why = removed.error() == boost::system::errc::operation_not_permitted
+              ? "taking the rest of a capture away needs root"
+              : "the routes for captured traffic cannot be removed: " + removed.error().message();
+  return removed;
 }
 
 }  // namespace surang::client

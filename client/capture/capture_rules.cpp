@@ -164,4 +164,8 @@ std::string remove_rules() {
   return "delete table inet surang\n";
 }
 
+std::string is_alive() {
+  return "get element inet surang alive { tcp }\n";
+}
+
 }  // namespace surang::client::capture

@@ -27,5 +27,7 @@ std::string keep_alive();
 /// No connection begins to be taken; those that were still are.
 std::string take_no_more();
 std::string remove_rules();
+/// Fails where no process captures, or it has not said for kAliveFor that it lives.
+std::string is_alive();
 
 }  // namespace surang::client::capture

@@ -37,8 +37,8 @@ asio::awaitable<void> Capture::off() {
   co_return;
 }
 
-bool clean_up_capture(std::string&) {
-  return true;
+Result<void> clean_up_capture(bool, std::string&) {
+  return {};
 }
 
 }  // namespace surang::client

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/capture/captured_datagrams.hpp"
+#include "client/capture/own_addresses.hpp"
 #include "client/capture/transparent.hpp"
 #include "client/datagram_paths.hpp"
 #include "transports/core/buffer.hpp"
@@ -32,11 +33,14 @@ class CapturedDatagrams::Program {
  public:
   Program(CapturedDatagrams& of, udp::endpoint from)
       : tasks(of.executor_),
-        paths(of.outbound_, tasks, of.executor_,
-              [this, &of, from](const Endpoint& site, std::span<const std::uint8_t> payload) {
-                last = Clock::now();
-                if (site.address()) of.give(payload, {*site.address(), site.port()}, from);
-              }),
+        paths(
+            of.outbound_, tasks, of.executor_,
+            [this, &of, from](const Endpoint& site, std::span<const std::uint8_t> payload) {
+              last = Clock::now();
+              if (site.address()) of.give(payload, {*site.address(), site.port()}, from);
+            },
+            is_own_address(from.address()).value_or(false) ? DatagramPaths::From::here
+                                                           : DatagramPaths::From::guest),
         ended(of.executor_) {}
 
   /// For as long as anything is said.
@@ -89,6 +93,7 @@ void CapturedDatagrams::take(std::span<const std::uint8_t> payload, const udp::e
   // Nothing captured is for loopback: somebody has found our port, and what is forwarded there comes back.
   if (unmapped(to.address()).is_loopback()) return;
   if (to.port() == kDnsPort) {
+    if (is_own_address(from.address()).value_or(false)) dns_.note(to);
     if (asking_ < kMostAsking) tasks_.spawn(answer({payload.begin(), payload.end()}, from, to));
     return;
   }

@@ -89,7 +89,6 @@ DnsDesk::DnsDesk(asio::any_io_executor executor, Outbound& outbound, FakeAddress
     : executor_(std::move(executor)), outbound_(outbound), names_(names), options_(std::move(options)) {}
 
 asio::awaitable<Bytes> DnsDesk::answer(Bytes query, udp::endpoint server, By by) {
-  note(server);
   auto question = DnsQuestion::parse(query);
   const bool a_sites =
       question && question->internet && !question->name.empty() && !is_local_name(question->name);
@@ -169,6 +168,7 @@ asio::awaitable<void> DnsDesk::serve(StreamPtr stream, udp::endpoint server) {
 }
 
 void DnsDesk::note(const udp::endpoint& server) {
+  if (FakeAddresses::in_range(server.address())) return;
   if (!servers_.empty() && servers_.front() == server) return;
   std::erase(servers_, server);
   servers_.push_front(server);

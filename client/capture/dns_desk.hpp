@@ -42,8 +42,10 @@ class DnsDesk {
   asio::awaitable<Bytes> answer(Bytes query, asio::ip::udp::endpoint server, By by);
   /// The same on a connection, until it ends.
   asio::awaitable<void> serve(StreamPtr stream, asio::ip::udp::endpoint server);
-  /// Servers that were asked lately, the last one first: those that a resolver of this computer itself asks
-  /// are here.
+  /// A program of this computer has asked that server: where nothing else tells, it may be the one that a
+  /// resolver here asks. Not to be called for guests, who would choose everybody's.
+  void note(const asio::ip::udp::endpoint& server);
+  /// Those of note(), the last one first.
   std::vector<asio::ip::udp::endpoint> servers() const;
 
  private:
@@ -52,7 +54,6 @@ class DnsDesk {
   asio::awaitable<Bytes> relay(Bytes query, asio::ip::udp::endpoint server, By by);
   asio::awaitable<Bytes> encrypted(Bytes query, DnsQuestion question);
   Bytes fake(const Bytes& query, const DnsQuestion& question);
-  void note(const asio::ip::udp::endpoint& server);
 
   const asio::any_io_executor executor_;
   Outbound& outbound_;

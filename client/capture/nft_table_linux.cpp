@@ -12,8 +12,8 @@ struct NftTable::Library {
   bool load() {
     handle = ::dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL);
     return handle && find(make, "nft_ctx_new") && find(end, "nft_ctx_free") &&
-           find(buffer_error, "nft_ctx_buffer_error") && find(error, "nft_ctx_get_error_buffer") &&
-           find(run, "nft_run_cmd_from_buffer");
+           find(buffer_error, "nft_ctx_buffer_error") && find(buffer_output, "nft_ctx_buffer_output") &&
+           find(error, "nft_ctx_get_error_buffer") && find(run, "nft_run_cmd_from_buffer");
   }
   template <class F>
   bool find(F& function, const char* name) {
@@ -25,6 +25,7 @@ struct NftTable::Library {
   void* (*make)(std::uint32_t flags) = nullptr;
   void (*end)(void* context) = nullptr;
   int (*buffer_error)(void* context) = nullptr;
+  int (*buffer_output)(void* context) = nullptr;
   const char* (*error)(void* context) = nullptr;
   int (*run)(void* context, const char* commands) = nullptr;
 };
@@ -50,7 +51,7 @@ Result<void> NftTable::run(const std::string& commands, std::string& why) {
     library_ = std::move(library);
   }
   if (!context_) context_ = library_->make(0);
-  if (!context_ || library_->buffer_error(context_) != 0) {
+  if (!context_ || library_->buffer_error(context_) != 0 || library_->buffer_output(context_) != 0) {
     why = "nftables does not start";
     return make_error_code(boost::system::errc::not_enough_memory);
   }

@@ -41,10 +41,13 @@ int capture_off(const std::filesystem::path& config, bool as_json) {
       ask_client(control_socket(loaded.options.state_dir), "POST", "/capture?to=off", kAnswerLimit);
   if (answer) return say(*answer, as_json, "Nothing is captured.");
   if (answer.error() == std::errc::permission_denied) return unreachable(answer.error());
-  if (!nobody_there(answer.error()))
+  const bool stands_still = !nobody_there(answer.error());
+  if (stands_still)
     complain(kOk, "Surang runs, but does not answer: nothing more is captured, what was may stand still.");
   std::string why;
-  if (!clean_up_capture(why)) return complain(kPermission, why);
+  if (const auto cleaned = clean_up_capture(stands_still, why); !cleaned)
+    return complain(
+        cleaned.error() == boost::system::errc::operation_not_permitted ? kPermission : kUnavailable, why);
   if (as_json) print({{"capture", false}});
   if (!as_json) std::cout << "Nothing is captured.\n";
   return kOk;

@@ -61,6 +61,18 @@ def captured(lab):
                f"the blocked one was not by the bridge: {traffic.tunnel('reset.example')}, {traffic.direct('reset.example')}")
         named = [e["name"] for e in lab.a.events(mark, "name", settle=0.2)]
         expect("open.example" in named and "reset.example" not in named, f"the ISP saw the names {named}")
+        lost = [(family, "rule", "del", "priority", "4710") for family in ("-4", "-6")]
+        for words in lost:
+            lab.network.ip("cl", *words)
+        wait_until(lambda: routes_of(lab).count("0x74") == 2, 8, "lost routes are made again")
+        with Client(lab, port=1081) as other:
+            refused = other.command("capture", "on", check=False)
+            expect(refused.returncode != 0 and "another Surang" in refused.stderr, f"a second capture: {refused.stderr}")
+            other.command("capture", "off")
+        left = other.command("capture", "off", check=False)
+        expect(left.returncode != 0 and "another Surang" in left.stderr, f"off without a client: {left.stderr}")
+        expect(routes_of(lab).count("0x74") == 2, "another client takes the routes away")
+        loads(lab.visitor.curl("https://reset.example/"), "after another client")
         client.command("capture", "off")
         expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "off leaves something behind")
         expect(lab.visitor.curl("https://reset.example/").exit != 0, "still captured after off")
@@ -259,6 +271,9 @@ def excepted(lab):
         ca = ["--cacert", lab.authority.certificate]
         expect(lab.visitor.run(*as_nobody, *ca, "https://reset.example/").returncode != 0, "an excepted user's program is captured")
         expect(lab.visitor.run(*as_nobody, "http://open.example/").returncode == 0, "an excepted user has no network")
+        fake = lab.visitor.dig("open.example")[1][0]
+        expect(lab.visitor.run(*as_nobody, "--resolve", f"open.example:80:{fake}", "http://open.example/").returncode == 0,
+               "a fake leads an excepted user nowhere")
         opened = client.status()["connections"]["total"]
         expect(lab.visitor.run("curl", "-sS", "-o", "/dev/null", f"http://{address4('four.example')}/").returncode == 0, "excepted")
         expect(client.status()["connections"]["total"] == opened, "an excepted address is captured")
@@ -330,6 +345,7 @@ def household(lab):
 @scenario("system: a household behind a router that captures", "surang")
 def router(lab):
     lab.a.add("sni-reset reset.example records")
+    lab.a.add("dns-poison local.example 127.0.0.1")
     with household(lab) as home, quic_site(lab, "reset.example"), Client(lab, background_probes=False) as client:
         loads(home.curl("https://open.example/"), "before the capture")
         expect(home.curl("https://reset.example/").exit != 0, "not blocked before the capture")
@@ -342,6 +358,19 @@ def router(lab):
         loads(home.curl("https://reset.example/", "-6"), "by IPv6")
         loads(home.curl("https://open.example/"), "the open site")
         by_quic(lab, "reset.example", home)
+        inside = Daemon(["python3", "-m", "http.server", "--bind", "127.0.0.1", "80"], os.path.join(lab.directory, "inside.log"),
+                        lab.network.ns["cl"])
+        try:
+            wait_until(lambda: lab.visitor.run("curl", "-so", "/dev/null", "http://127.0.0.1/").returncode == 0, 5, "a server inside")
+            for name in ("localhost", "printer", "local.example"):
+                lie = home.run("curl", "-sS", "--max-time", "5", "-H", f"Host: {name}", "http://198.19.200.200/")
+                expect(lie.returncode != 0 and "Directory" not in lie.stdout, f"a guest got to loopback by {name}: {lie.stdout}")
+            by_name = home.run("curl", "-sS", "--max-time", "5", "http://local.example/")
+            expect("Directory" not in by_name.stdout, f"a guest got to loopback by a name: {by_name.stdout}")
+            here = lab.visitor.run("curl", "-sS", "--max-time", "5", "-H", "Host: local.example", "http://198.19.200.200/")
+            expect("Directory" in here.stdout, f"the name does not lead there at all: {here.stdout} {here.stderr}")
+        finally:
+            inside.stop()
         expect(not asked(lab, mark, "reset.example"), "the blocked site was on the line")
         expect(flows(lab.a, mark, "reset.example") == 0, "its datagrams were on the line")
         client.daemon.kill()

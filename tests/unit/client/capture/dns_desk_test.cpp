@@ -180,6 +180,9 @@ TEST_CASE("what is not to be faked is asked where the program asks") {
     CHECK(d.server.questions == ++asked);
     CHECK(faked(co_await d.ask("blocked.lan.example")));
     CHECK(d.server.questions == asked);
+    CHECK(d.desk.servers().empty());
+    d.desk.note({asio::ip::make_address("198.18.0.9"), 53});
+    d.desk.note(d.server.at());
     CHECK((d.desk.servers() == std::vector{d.server.at()}));
   });
 }
