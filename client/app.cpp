@@ -88,6 +88,7 @@ class App {
   BridgePoolOptions pool_options();
   void use(const config::ClientOptions& options);
   boost::json::object reload();
+  config::CaptureOptions by_hand(const config::CaptureOptions& before) const;
 
   asio::awaitable<void> live();
   asio::awaitable<void> watch_hangup();
@@ -195,13 +196,22 @@ void App::use(const config::ClientOptions& options) {
     spdlog::warn("`listen` has changed: restart Surang to listen there");
   if (!first && options.state_dir != options_.state_dir)
     spdlog::warn("`state_dir` has changed: restart Surang to use it");
-  const bool capture_other = options.capture != options_.capture;
+  const auto captured_before = options_.capture;
   const auto state_dir = options_.state_dir;
   const auto listen = options_.listen;
   options_ = options;
   options_.state_dir = state_dir;
   options_.listen = listen;
-  if (first ? options_.capture.enabled : capture_other) tasks_.spawn(capture_.follow(options_.capture));
+  if (first ? options_.capture.enabled : options_.capture != captured_before)
+    tasks_.spawn(capture_.follow(first ? options_.capture : by_hand(captured_before)));
+}
+
+// What the command line has turned on or off, and for whom, holds until just that is written otherwise.
+config::CaptureOptions App::by_hand(const config::CaptureOptions& before) const {
+  auto wanted = options_.capture;
+  if (wanted.enabled == before.enabled) wanted.enabled = capture_.is_on();
+  if (wanted.lan == before.lan && capture_.is_on()) wanted.lan = capture_.options().lan;
+  return wanted;
 }
 
 boost::json::object App::reload() {
