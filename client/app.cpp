@@ -13,9 +13,11 @@
 
 #include "client/bridges/bridge_pool.hpp"
 #include "client/bridges/usable.hpp"
+#include "client/capture/capture_switch.hpp"
 #include "client/control/control_server.hpp"
 #include "client/control/status_report.hpp"
 #include "client/inbound/local_listener.hpp"
+#include "client/offline.hpp"
 #include "client/os.hpp"
 #include "client/routing/first_flight.hpp"
 #include "client/routing_switch.hpp"
@@ -55,13 +57,6 @@ void set_log_level(const std::string& level) {
   spdlog::set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
 }
 
-// `why`, of a host however it was written: "X.com", "x.com.", "x.com:443".
-boost::json::object why_of(Router& router, const std::string& host) {
-  const auto to = Endpoint::parse(host, 443);
-  if (to) return router.why(to->host());
-  return {{"host", host}, {"error", "no host name"}, {"text", host + " is not a host name or address."}};
-}
-
 // Whether a Router made for the one does for the other; rules and bridges are changed in it.
 bool same_routing(const config::ClientOptions& a, const config::ClientOptions& b) {
   return a.doh == b.doh && a.on_tunnel_down == b.on_tunnel_down && a.extra_ca_file == b.extra_ca_file &&
@@ -93,6 +88,7 @@ class App {
   BridgePoolOptions pool_options();
   void use(const config::ClientOptions& options);
   boost::json::object reload();
+  config::CaptureOptions by_hand(const config::CaptureOptions& before) const;
 
   asio::awaitable<void> live();
   asio::awaitable<void> watch_hangup();
@@ -106,7 +102,7 @@ class App {
   // From the first moment, so that none is lost between start and the first wait.
   asio::signal_set ending_{io_, SIGINT, SIGTERM}, hangup_{io_};
   const bool reloads_ = add_reload_signal(hangup_);
-  SystemResolver resolver_;
+  OwnNames resolver_;
   TcpDialer tcp_{resolver_, {}};
   VerdictStore store_;
   BridgePool pool_;
@@ -114,6 +110,7 @@ class App {
   bool tunnel_ = false;  // the present Router has one
   SelfGuard guard_{io_.get_executor()};
   SessionContext sessions_{routing_, guard_, nullptr, {}};
+  CaptureSwitch capture_{io_.get_executor(), sessions_, guard_, resolver_};
   ControlServer control_{io_.get_executor()};
   std::vector<std::unique_ptr<LocalListener>> listeners_;
   TaskGroup tasks_{io_.get_executor()}, browsers_{io_.get_executor()};
@@ -181,7 +178,10 @@ void App::use(const config::ClientOptions& options) {
           return guard_.is_self(address, port);
         },
         tunnel ? &pool_ : nullptr, tunnel ? &pool_ : nullptr);
-  if (router) router->when_network_changes([this] { pool_.network_changed(); });
+  if (router) {
+    router->ask_name_servers_of([this] { return capture_.name_servers(); });
+    router->when_network_changes([this] { pool_.network_changed(); });
+  }
   auto session_options = std::make_shared<SessionOptions>();
   session_options->credentials = options.auth;
   sessions_.options = std::move(session_options);
@@ -196,11 +196,22 @@ void App::use(const config::ClientOptions& options) {
     spdlog::warn("`listen` has changed: restart Surang to listen there");
   if (!first && options.state_dir != options_.state_dir)
     spdlog::warn("`state_dir` has changed: restart Surang to use it");
+  const auto captured_before = options_.capture;
   const auto state_dir = options_.state_dir;
   const auto listen = options_.listen;
   options_ = options;
   options_.state_dir = state_dir;
   options_.listen = listen;
+  if (first ? options_.capture.enabled : options_.capture != captured_before)
+    tasks_.spawn(capture_.follow(first ? options_.capture : by_hand(captured_before)));
+}
+
+// What the command line has turned on or off, and for whom, holds until just that is written otherwise.
+config::CaptureOptions App::by_hand(const config::CaptureOptions& before) const {
+  auto wanted = options_.capture;
+  if (wanted.enabled == before.enabled) wanted.enabled = capture_.is_on();
+  if (wanted.lan == before.lan && capture_.is_on()) wanted.lan = capture_.options().lan;
+  return wanted;
 }
 
 boost::json::object App::reload() {
@@ -228,6 +239,8 @@ StatusFacts App::facts() {
   facts.sessions = sessions_.counters;
   facts.lanes = pool_.status();
   facts.convictions = routing_.current().convictions();
+  if (capture_.is_on()) facts.capture = capture_.options();
+  facts.capture_trouble = capture_.trouble();
   facts.captive_portal = routing_.current().captive_portal();
   facts.rules = options_.rules;
   facts.config = file_.string();
@@ -244,6 +257,10 @@ asio::awaitable<ControlAnswer> App::answer(ControlRequest request) {
   } else if (request.path == "/check") {
     const auto router = routing_.hold();
     auto result = co_await router->check(host);
+    out.body = std::move(result);
+  } else if (request.path == "/capture" && request.method == "POST") {
+    auto turning = capture_.turn(options_.capture, std::move(request.query));
+    auto result = co_await std::move(turning);
     out.body = std::move(result);
   } else if (request.path == "/reload" && request.method == "POST") {
     out.body = reload();
@@ -265,6 +282,7 @@ asio::awaitable<void> App::watch_hangup() {
 asio::awaitable<void> App::live() {
   co_await ending_.async_wait(asio::use_awaitable);
   for (auto& listener : listeners_) listener->close();
+  co_await capture_.off();
   if (browsers_.size() > 0) {
     spdlog::info("ending: {} connection(s) have {} s to finish; once more ends them now", browsers_.size(),
                  kDrain.count());
@@ -345,47 +363,6 @@ int run_client(const std::filesystem::path& config_file, config::ClientOptions o
     spdlog::error("{}", e.what());
     return kUnavailable;
   }
-}
-
-boost::json::object ask_offline(const config::ClientOptions& given, const std::string& what,
-                                const std::string& host) {
-  auto options = given;
-  options.captive_probe.reset();  // nobody stays to hear of it
-  asio::io_context io(1);
-  SystemResolver resolver;
-  TcpDialer tcp(resolver, {});
-  std::error_code ignored;
-  const auto file = options.state_dir / "verdicts.sqlite";
-  VerdictStore store(std::filesystem::exists(file, ignored) ? file : std::filesystem::path());
-  BridgePoolOptions pool_options;
-  pool_options.make_raw = [&tcp](const auto& spec, const auto& bridge, std::string& why) {
-    return make_raw_dialer(spec, bridge, tcp, why);
-  };
-  const auto make = [&io, &tcp](const auto& spec, const auto& bridge, std::string& why) {
-    return make_session_dialer(spec, bridge, io.get_executor(), tcp, why);
-  };
-  BridgePool pool(io.get_executor(), make, pool_options);
-  pool.set_bridges(options.bridges);
-  Router router(io.get_executor(), options, pool.empty() ? nullptr : &pool, store, Router::OwnPort(),
-                pool.empty() ? nullptr : &pool);
-  boost::json::object out;
-  const auto ask = [](Router& r, BridgePool& p, bool check, std::string h,
-                      boost::json::object& into) -> asio::awaitable<void> {
-    if (check) {
-      auto result = co_await r.check(h);
-      into = std::move(result);
-    } else {
-      into = why_of(r, h);
-    }
-    co_await r.stop();
-    co_await p.stop();
-  };
-  asio::co_spawn(io, ask(router, pool, what == "check", host, out), [&](std::exception_ptr e) {
-    io.stop();
-    if (e) std::rethrow_exception(e);
-  });
-  io.run();
-  return out;
 }
 
 }  // namespace surang::client

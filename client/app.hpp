@@ -2,7 +2,6 @@
 // together, reloads and ends them.
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -23,9 +22,5 @@ LoadedConfig load_config(const std::filesystem::path& file, WhenMissing missing 
 
 /// Runs until a signal ends it, and logs to spdlog's default logger. Returns an ExitCode.
 int run_client(const std::filesystem::path& config_file, config::ClientOptions options);
-
-/// Answers `why` and `check` from the store, without a running client. The answer as Router gives it.
-boost::json::object ask_offline(const config::ClientOptions& options, const std::string& what,
-                                const std::string& host);
 
 }  // namespace surang::client

@@ -35,6 +35,18 @@ class RoutingSwitch : public Outbound {
     const auto router = router_;
     co_return co_await router->open_datagrams(way);
   }
+  Standing standing(const Endpoint& to, const std::string& site) override {
+    return router_->standing(to, site);
+  }
+  asio::awaitable<NameWord> look_up(std::string name) override {
+    const auto router = router_;
+    auto word = co_await router->look_up(std::move(name));
+    co_return word;
+  }
+  asio::awaitable<Result<std::vector<std::uint8_t>>> ask_encrypted(std::vector<std::uint8_t> query) override {
+    const auto router = router_;
+    co_return co_await router->ask_encrypted(std::move(query));
+  }
   error_code refuses(const Endpoint& to) const override { return router_->refuses(to); }
   /// No open() may run or follow.
   asio::awaitable<void> stop() {

@@ -43,12 +43,6 @@ asio::awaitable<void> serve_socks(Session& session) {
   co_await serve_tunnel(session, codec.destination(), std::move(begun));
 }
 
-struct CountOpen {
-  SessionCounters& counters;
-  explicit CountOpen(SessionCounters& c) : counters(c) { ++counters.open; }
-  ~CountOpen() { --counters.open; }
-};
-
 }  // namespace
 
 Refusal refusal(const Session& session, const Endpoint& to) {
@@ -65,7 +59,9 @@ Refusal refusal(const Session& session, const Endpoint& to) {
 }
 
 std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to) {
-  return session.browser.input.empty() ? session.context.outbound.begin(to) : nullptr;
+  // A guest's is dialled once its addresses are known not to be this network's.
+  const bool may = session.browser.input.empty() && !session.guest;
+  return may ? session.context.outbound.begin(to) : nullptr;
 }
 
 }  // namespace session

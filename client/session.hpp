@@ -1,6 +1,6 @@
 // One browser connection, as one linear coroutine: find out what it speaks, answer it, open the way, carry
 // the bytes. session.cpp begins, session_tunnel.cpp carries SOCKS and CONNECT, session_datagrams.cpp UDP,
-// session_http.cpp plain HTTP.
+// session_http.cpp plain HTTP, session_captured.cpp what was captured.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,10 @@
 #include "transports/core/task_group.hpp"
 
 namespace surang::client {
+
+namespace capture {
+class FakeAddresses;
+}
 
 struct SessionCounters {
   std::uint64_t opened = 0, open = 0, refused = 0, failed = 0;
@@ -46,6 +50,12 @@ struct SessionContext {
 asio::awaitable<void> serve_browser(asio::ip::tcp::socket socket, SessionContext& context,
                                     TaskGroup::Task task);
 
+/// Serves a connection that the kernel has brought here instead of to its destination, which is what its
+/// local address says (client/capture). `names` knows what fakes stand for, and outlives it. `guest`: it is
+/// not from this machine.
+asio::awaitable<void> serve_captured(asio::ip::tcp::socket socket, SessionContext& context,
+                                     capture::FakeAddresses& names, bool guest, TaskGroup::Task task);
+
 // What the parts of a session share.
 namespace session {
 
@@ -56,6 +66,13 @@ struct Session {
   std::uint64_t id;
   TaskGroup::Task task;
   asio::ip::address local, remote;  ///< ours, to which the browser has connected, and its own
+  bool guest = false;               ///< whose connections are for public addresses alone
+};
+
+struct CountOpen {
+  SessionCounters& counters;
+  explicit CountOpen(SessionCounters& c) : counters(c) { ++counters.open; }
+  ~CountOpen() { --counters.open; }
 };
 
 enum class Refusal { none, self, rule };
@@ -71,6 +88,12 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
 std::shared_ptr<HeadStart> begin(Session& session, const Endpoint& to);
 /// From the browser's first byte meant for `to`, after it has been answered.
 asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun);
+/// The browser's first flight, taken out of its input; kind none when the server has to speak first. An
+/// error: it is gone.
+asio::awaitable<Result<FirstFlight>> read_first_flight(Session& session, std::uint16_t port);
+/// The rest of serve_tunnel.
+asio::awaitable<void> open_and_carry(Session& session, Endpoint to, FirstFlight flight,
+                                     std::shared_ptr<HeadStart> begun);
 /// Carries raw bytes between the browser and `site` to the end, what was read ahead of both first.
 asio::awaitable<void> carry(Session& session, OpenedConnection site);
 asio::awaitable<void> serve_http(Session& session);

@@ -27,29 +27,6 @@ std::vector<std::uint8_t> as_bytes(const std::string& s) {
   return {s.begin(), s.end()};
 }
 
-// The first flight, taken out of the browser's input; kind none when the server has to speak first.
-asio::awaitable<Result<FirstFlight>> read_first_flight(Session& session, std::uint16_t port) {
-  auto& browser = session.browser;
-  const auto& options = *session.options;
-  const auto first_wait = client_speaks_first(port) ? options.client_first_wait : options.server_first_wait;
-  FirstFlight flight;
-  for (;;) {
-    bool more = false;
-    flight = classify_first_flight(as_bytes(browser.input), more);
-    if (!more || browser.ended) break;
-    const std::chrono::steady_clock::duration wait = browser.input.empty() ? first_wait : kFlightLimit;
-    const auto n = co_await browser.read_more(wait);
-    if (!n && n.error() == Errc::timed_out) {
-      flight = classify_first_flight(as_bytes(browser.input), more);
-      break;
-    }
-    if (!n) co_return n.error();
-  }
-  if (browser.ended && browser.input.empty()) co_return make_error_code(Errc::closed);
-  browser.input.clear();
-  co_return std::move(flight);
-}
-
 std::string_view in_words(RelayEnd end) {
   switch (end) {
     case RelayEnd::clean:
@@ -99,9 +76,33 @@ class BrowserWatch {
 
 }  // namespace
 
+// The first flight, taken out of the browser's input; kind none when the server has to speak first.
+asio::awaitable<Result<FirstFlight>> read_first_flight(Session& session, std::uint16_t port) {
+  auto& browser = session.browser;
+  const auto& options = *session.options;
+  const auto first_wait = client_speaks_first(port) ? options.client_first_wait : options.server_first_wait;
+  FirstFlight flight;
+  for (;;) {
+    bool more = false;
+    flight = classify_first_flight(as_bytes(browser.input), more);
+    if (!more || browser.ended) break;
+    const std::chrono::steady_clock::duration wait = browser.input.empty() ? first_wait : kFlightLimit;
+    const auto n = co_await browser.read_more(wait);
+    if (!n && n.error() == Errc::timed_out) {
+      flight = classify_first_flight(as_bytes(browser.input), more);
+      break;
+    }
+    if (!n) co_return n.error();
+  }
+  if (browser.ended && browser.input.empty()) co_return make_error_code(Errc::closed);
+  browser.input.clear();
+  co_return std::move(flight);
+}
+
 asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, FirstFlight flight,
                                                std::shared_ptr<HeadStart> begun) {
   const bool needs_browser = flight.kind == FirstFlight::Kind::tls || flight.kind == FirstFlight::Kind::none;
+  flight.public_only = session.guest;
   const auto executor = co_await asio::this_coro::executor;
   BrowserWatch watch(executor, session, needs_browser ? std::chrono::seconds(0) : kHalfClosedGrace);
   std::optional<Result<OpenedConnection>> opened;
@@ -123,9 +124,13 @@ asio::awaitable<Result<OpenedConnection>> open(Session& session, Endpoint to, Fi
 
 asio::awaitable<void> serve_tunnel(Session& session, Endpoint to, std::shared_ptr<HeadStart> begun) {
   auto flight = co_await read_first_flight(session, to.port());
-  if (!flight) co_return;
+  if (flight) co_await open_and_carry(session, std::move(to), std::move(*flight), std::move(begun));
+}
+
+asio::awaitable<void> open_and_carry(Session& session, Endpoint to, FirstFlight flight,
+                                     std::shared_ptr<HeadStart> begun) {
   if (spdlog::should_log(spdlog::level::debug)) spdlog::debug("c{} {}", session.id, to.to_string());
-  auto opened = co_await open(session, std::move(to), std::move(*flight), std::move(begun));
+  auto opened = co_await open(session, std::move(to), std::move(flight), std::move(begun));
   if (!opened) {
     if (opened.error() != Errc::closed) {
       ++session.context.counters.failed;

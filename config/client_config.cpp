@@ -1,5 +1,7 @@
 #include "config/client_config.hpp"
 
+#include <algorithm>
+
 #include "config/bridge_line.hpp"
 #include "config/list_files.hpp"
 #include "config/network_range.hpp"
@@ -28,6 +30,17 @@ std::string toml_quoted(std::string_view text) {
     out += c;
   }
   return out + '"';
+}
+
+bool only_of(std::string_view text, std::string_view besides_letters_and_digits, std::size_t most) {
+  return !text.empty() && text.size() <= most && std::ranges::all_of(text, [&](char c) {
+    const bool common = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return common || besides_letters_and_digits.find(c) != besides_letters_and_digits.npos;
+  });
+}
+
+bool valid_user(std::string_view name) {
+  return only_of(name, "._-", 32) && name.front() != '-';
 }
 
 void read_milliseconds(TomlReader& from, std::string_view key, milliseconds& into, std::int64_t least,
@@ -105,6 +118,22 @@ void read_detection(TomlReader& root, ClientOptions& options) {
   section->finish();
 }
 
+void read_capture(TomlReader& root, CaptureOptions& capture) {
+  auto section = root.table("capture");
+  if (!section) return;
+  capture.enabled = section->boolean("enabled").value_or(capture.enabled);
+  capture.lan = section->strings("lan").value_or(capture.lan);
+  for (const auto& name : capture.lan)
+    if (!valid_interface(name)) section->fail("lan", "'" + name + "' is no name of a network interface");
+  capture.except = section->strings("except").value_or(capture.except);
+  for (const auto& range : capture.except)
+    if (!NetworkRange::parse(range)) section->fail("except", "'" + range + "' is no address and no range");
+  capture.except_users = section->strings("except_users").value_or(capture.except_users);
+  for (const auto& user : capture.except_users)
+    if (!valid_user(user)) section->fail("except_users", "'" + user + "' is no user's name");
+  section->finish();
+}
+
 // What a file may name besides itself is looked at only when it is about to be used.
 enum class NamedFiles { ignored, checked };
 
@@ -160,6 +189,7 @@ ClientOptions read(std::string_view toml, const std::filesystem::path& file, Nam
   read_rules(root, options);
   read_lists(root, file, named, options);
   read_detection(root, options);
+  read_capture(root, options.capture);
   root.finish();
   return options;
 }
@@ -213,6 +243,10 @@ bool valid_rule_pattern(std::string_view pattern) {
     pattern.remove_prefix(1);
   const auto name = Endpoint::make(pattern, 1);
   return name && !name->address();
+}
+
+bool valid_interface(std::string_view name) {
+  return only_of(name, "._-@", 15) && name.front() != '-' && name != "." && name != "..";
 }
 
 Result<ClientOptions> parse_client_config(std::string_view toml, const std::string& file_name,

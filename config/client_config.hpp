@@ -32,6 +32,10 @@ std::string_view to_string(RuleAction action);
 /// Whether a text is a pattern of the forms that Rule describes.
 bool valid_rule_pattern(std::string_view pattern);
 
+/// Whether a text can be a network interface's name: 1 to 15 characters, and none that a rule could be made
+/// of.
+bool valid_interface(std::string_view name);
+
 /// Adds to the file, keeping all that is there (comments too); made when missing (0600), replaced atomically.
 /// On failure the file is as it was and `why` is one sentence.
 Result<void> append_bridges(const std::filesystem::path& file, const std::vector<ShareLink>& links,

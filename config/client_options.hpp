@@ -34,6 +34,15 @@ struct DohServer {
   friend bool operator==(const DohServer&, const DohServer&) = default;
 };
 
+/// What of this machine's traffic is captured without any program being told of a proxy (client/capture).
+struct CaptureOptions {
+  bool enabled = false;                   ///< from the start on
+  std::vector<std::string> lan;           ///< interfaces whose traffic that passes through is captured, too
+  std::vector<std::string> except;        ///< addresses and ranges that go as if nothing were captured
+  std::vector<std::string> except_users;  ///< whose programs do
+  friend bool operator==(const CaptureOptions&, const CaptureOptions&) = default;
+};
+
 enum class OnTunnelDown { fail_closed, direct };
 
 struct ClientOptions {
@@ -49,6 +58,7 @@ struct ClientOptions {
   std::vector<DohServer> doh;  ///< default: three public providers
   std::string extra_ca_file;   ///< PEM, beside the system's roots (DoH)
   std::string log_level = "info";
+  CaptureOptions capture;
 
   // DETECTION.md; the defaults are the product, the settings are for tests and odd networks.
   std::chrono::milliseconds hedge_delay{400};

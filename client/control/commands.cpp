@@ -16,9 +16,12 @@
 #include "client/app.hpp"
 #include "client/bridges/usable.hpp"
 #include "client/control/bridge_words.hpp"
+#include "client/control/capture_command.hpp"
+#include "client/control/command_line.hpp"
 #include "client/control/control_client.hpp"
 #include "client/control/secrets.hpp"
 #include "client/control/status_report.hpp"
+#include "client/offline.hpp"
 #include "client/pt/pt_program.hpp"
 #include "config/client_config.hpp"
 #include "config/command_line.hpp"
@@ -28,36 +31,14 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::chrono::seconds kAnswerLimit{10}, kCheckLimit{60};  // `check` tries every way
+constexpr std::chrono::seconds kCheckLimit{60};  // `check` tries every way
 
 struct Arguments {
   std::filesystem::path config = config::default_client_config_path();
   bool as_json = false, wire = false;
-  std::vector<std::string> links;
+  std::vector<std::string> links, lan;
   std::string host, action, pattern, log, behind;
 };
-
-int complain(int status, const std::string& what) {
-  std::fprintf(stderr, "surang: %s\n", without_links(what).c_str());
-  return status;
-}
-
-void print(const json::value& value) {
-  std::cout << json::serialize(value) << '\n';
-}
-
-bool nobody_there(const error_code& e) {
-  return e == std::errc::no_such_file_or_directory || e == std::errc::connection_refused;
-}
-
-int unreachable(const error_code& e) {
-  if (nobody_there(e)) return complain(kNotRunning, "Surang is not running. Start it with: surang run");
-  if (e == std::errc::permission_denied)
-    return complain(kPermission, "Surang runs as another user, who alone may ask it.");
-  if (e == Errc::timed_out)
-    return complain(kUnavailable, "Surang runs, but does not answer. Restart it if that stays so.");
-  return complain(kUnavailable, "Surang does not answer: " + e.message());
-}
 
 std::string with_host(const std::string& path, const std::string& host) {
   return path + "?host=" + boost::urls::encode(host, boost::urls::unreserved_chars);
@@ -85,15 +66,6 @@ int run(const Arguments& args) {
   auto loaded = load_config(args.config);
   if (loaded.status != kOk) return complain(loaded.status, loaded.why);
   return run_client(args.config, std::move(loaded.options));
-}
-
-// The file may not exist yet.
-LoadedConfig load_or_default(const std::filesystem::path& file) {
-  std::error_code ignored;
-  if (std::filesystem::exists(file, ignored)) return load_config(file);
-  LoadedConfig loaded;
-  loaded.options = config::default_client_options();
-  return loaded;
 }
 
 int failed_write(const error_code& e, const std::string& why) {
@@ -327,6 +299,18 @@ int run_command_line(int argc, char** argv) {
   try_all->add_flag("--wire", args.wire,
                     "instead: how the connection to each bridge looks to a watcher (JA4)");
   json_flag(try_all);
+  auto* capturing =
+      app.add_subcommand("capture", "take the traffic of all programs, without a proxy setting (Linux)");
+  config::require_command(*capturing);
+  auto* switched_on = command(*capturing, "on", "until `off`, or until Surang ends",
+                              [](const Arguments& a) { return capture_on(a.config, a.lan, a.as_json); });
+  switched_on->add_option("--lan", args.lan, "also what comes in by this network interface, from a household")
+      ->check([](const std::string& name) {
+        return config::valid_interface(name) ? "" : "'" + name + "' is no name of a network interface";
+      });
+  json_flag(switched_on);
+  json_flag(command(*capturing, "off", "no more; also what a Surang that was killed has left",
+                    [](const Arguments& a) { return capture_off(a.config, a.as_json); }));
   auto* rules = app.add_subcommand("rules", "what is never left to Surang to find out");
   config::require_command(*rules);
   json_flag(command(*rules, "list", "show them", list_rules));

@@ -1,5 +1,6 @@
 #include "client/control/status_report.hpp"
 
+#include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
 #include <cstdio>
 #include <ctime>
@@ -98,6 +99,17 @@ std::string conviction_line(const json::object& verdict) {
   return line + "\n";
 }
 
+// Nothing where nothing is captured and nobody wanted it: who has no use for that need not read of it.
+std::string capture_line(const json::object& capture) {
+  const auto trouble = word(capture, "trouble");
+  const auto* on = capture.if_contains("on");
+  if (!on || *on != true) return trouble.empty() ? "" : "\nNothing is captured: " + trouble;
+  std::string out = "\nCaptured: this computer";
+  for (const auto& name : list(capture, "lan"))
+    if (name.is_string()) out += ", what comes in by " + std::string(name.get_string());
+  return out;
+}
+
 }  // namespace
 
 json::object status_json(const StatusFacts& facts) {
@@ -130,6 +142,10 @@ json::object status_json(const StatusFacts& facts) {
     lanes.push_back(std::move(o));
   }
   out["bridges"] = std::move(lanes);
+  json::object captured{{"on", facts.capture.has_value()}};
+  if (facts.capture) captured["lan"] = json::value_from(facts.capture->lan);
+  if (!facts.capture_trouble.empty()) captured["trouble"] = facts.capture_trouble;
+  out["capture"] = std::move(captured);
   out["captive_portal"] = facts.captive_portal;
   out["convictions"] = facts.convictions;
   json::array rules;
@@ -147,6 +163,8 @@ std::string status_text(const json::object& status) {
   if (const auto* c = status.if_contains("connections"); c && c->is_object())
     out += "\nConnections: " + std::to_string(number(c->get_object(), "open")) + " now, " +
            std::to_string(number(c->get_object(), "total")) + " so far";
+  if (const auto* c = status.if_contains("capture"); c && c->is_object())
+    out += capture_line(c->get_object());
   const auto& lanes = list(status, "bridges");
   out += lanes.empty() ? "\nBridges: none. Add one: surang add LINK\n" : "\nBridges:\n";
   for (const auto& lane : lanes)

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,9 @@ struct StatusFacts {
   SessionCounters sessions;
   std::vector<LaneStatus> lanes;
   boost::json::array convictions;
-  bool captive_portal = false;  ///< this network wants the person to sign in first
+  std::optional<config::CaptureOptions> capture;  ///< what is captured without a proxy; nothing: nothing
+  std::string capture_trouble;                    ///< why, where it was wanted
+  bool captive_portal = false;                    ///< this network wants the person to sign in first
   std::vector<config::Rule> rules;
   std::string config;
 };

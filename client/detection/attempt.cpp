@@ -169,9 +169,9 @@ class Runner {
         co_return addresses;
       }
       doubt_ = answer.doubt;
+      addresses = admitted(std::move(answer.addresses));
       if ((answer.thin && doubt_ == Signal::none) || doubt_ == Signal::dns_bogon || tools_.impostors)
-        start_look(answer.addresses);
-      addresses = std::move(answer.addresses);
+        if (!addresses.empty()) start_look(addresses);
     } else if (is_evasion(order_.way)) {
       addresses = co_await evasion_addresses();
       if (addresses.empty()) co_return addresses;
@@ -193,6 +193,12 @@ class Runner {
       }
       addresses = a_->addresses = std::move(*answer);
     }
+    addresses = admitted(std::move(addresses));
+    if (addresses.empty()) {
+      fail(is_dns(doubt()) ? doubt() : Signal::other, make_error_code(Errc::destination_denied),
+           "an address that is not for guests");
+      co_return addresses;
+    }
     if (tools_.dead_address && std::all_of(addresses.begin(), addresses.end(), tools_.dead_address)) {
       a_->presumed = true;
       fail(Signal::tcp_silence, make_error_code(Errc::timed_out), "a known dead address");
@@ -200,6 +206,16 @@ class Runner {
     }
     if (!addresses.empty()) step(Stage::connecting);
     co_return addresses;
+  }
+
+  // A name can lead to any address, this machine's and its network's included: not those who are guests in
+  // it.
+  std::vector<address> admitted(std::vector<address> addresses) const {
+    if (order_.flight->public_only)
+      std::erase_if(addresses, [this](const address& a) {
+        return !is_public_address(a) || (tools_.of_this_machine && tools_.of_this_machine(a));
+      });
+    return addresses;
   }
 
   // The system's addresses, or those of encrypted DNS where the name server is not to be believed. Empty: the

@@ -67,6 +67,8 @@ struct AttemptTools {
   bool impostors = false;
   /// For evasions: what is known of a host beforehand. May be empty.
   std::function<KnownOfHost(const std::string& host)> known;
+  /// Addresses of this machine, to which no guest's flight is sent. May be empty.
+  std::function<bool(const asio::ip::address&)> of_this_machine;
   bool cut_hellos = true;  ///< the person's setting; false: ways that do fail unsaid
 };
 

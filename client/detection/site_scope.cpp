@@ -59,4 +59,19 @@ bool is_private_address(const address& raw) {
          within(v4, 0x64400000, 10);
 }
 
+bool is_public_address(const address& raw) {
+  const auto a = unmapped(raw);
+  if (is_local_address(a) || is_private_address(a)) return false;
+  if (a.is_v4()) return !within(a.to_v4(), 0xC0000000, 24) && !within(a.to_v4(), 0xC6120000, 15);
+  const auto b = a.to_v6().to_bytes();
+  const auto embedded = [&b](std::size_t at) {
+    return is_public_address(boost::asio::ip::address_v4({b[at], b[at + 1], b[at + 2], b[at + 3]}));
+  };
+  constexpr std::array<unsigned char, 12> kTranslated{0, 0x64, 0xFF, 0x9B};
+  if (std::equal(kTranslated.begin(), kTranslated.end(), b.begin())) return embedded(12);
+  if (b[0] == 0x20 && b[1] == 0x02) return embedded(2);
+  const bool special = b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] < 4;  // Teredo, benchmarks
+  return (b[0] & 0xE0) == 0x20 && !special;
+}
+
 }  // namespace surang::client

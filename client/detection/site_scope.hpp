@@ -23,5 +23,7 @@ bool is_local_name(std::string_view host);
 bool is_local_address(const boost::asio::ip::address& address);
 /// RFC 1918, RFC 6598 and unique local addresses: a site of this network, or a censor's answer.
 bool is_private_address(const boost::asio::ip::address& address);
+/// Whether it can be a host's anywhere on the internet, whatever translates it (RFC 6052, 3056).
+bool is_public_address(const boost::asio::ip::address& address);
 
 }  // namespace surang::client

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "client/capture/fake_addresses.hpp"
 #include "client/detection/site_scope.hpp"
 
 namespace surang::client {
@@ -12,7 +13,8 @@ Signal check_addresses(const std::string& host, const std::vector<address>& addr
   if (addresses.empty() || is_local_name(host)) return Signal::none;
   // One impossible address condemns the answer: a censor may mix families.
   for (const auto& a : addresses)
-    if (is_local_address(a) || is_private_address(a)) return Signal::dns_bogon;
+    if (is_local_address(a) || is_private_address(a) || capture::FakeAddresses::in_range(a))
+      return Signal::dns_bogon;
   return Signal::none;
 }
 

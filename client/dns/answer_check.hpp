@@ -13,8 +13,9 @@
 
 namespace surang::client {
 
-/// Addresses that no public site can have: loopback, unspecified, link-local, multicast (dns_bogon), or
-/// private ones (dns_bogon too, unless the name is one of the local network's). none for a believable answer.
+/// Addresses that no public site can have: loopback, unspecified, link-local, multicast, our own fakes
+/// (dns_bogon), or private ones (dns_bogon too, unless the name is one of the local network's). none for a
+/// believable answer.
 Signal check_addresses(const std::string& host, const std::vector<boost::asio::ip::address>& addresses);
 
 /// Two answers to one question, the second behind the first: true when no address is in both, though they are

@@ -175,6 +175,14 @@ class DirectNames final : public Names {
     co_return *found;
   }
 
+  asio::awaitable<Result<DnsBytes>> exchange(DnsBytes query) override {
+    const auto engine = engine_;
+    co_return co_await engine->doh.exchange(std::move(query), engine);
+  }
+  void ask_servers_of(std::function<std::vector<asio::ip::udp::endpoint>()> servers) override {
+    engine_->system.ask_servers_of(std::move(servers));
+  }
+
   bool has_encrypted() const noexcept override { return has_encrypted_; }
   bool late_answer(const std::string& host) override { return holds(engine_->late, host); }
   void trust(const std::string& host) override {

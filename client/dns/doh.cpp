@@ -1,6 +1,7 @@
 #include "client/dns/doh.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -90,12 +91,14 @@ struct Doh::Impl {
   std::vector<std::shared_ptr<Door>> doors;
   TaskGroup background;
 
-  // Shared by the askers of one name, of which the first answer ends the rest.
+  // Shared by the askers of one name, of which the first that is satisfied by its answers ends the rest.
   struct Asking {
-    explicit Asking(asio::any_io_executor e) : news(e) {}
+    using Satisfied = std::function<bool(const std::vector<DnsBytes>&)>;
+    Asking(asio::any_io_executor e, Satisfied s) : news(e), satisfied(std::move(s)) {}
     asio::steady_timer news;
+    const Satisfied satisfied;
     std::size_t failed = 0;
-    std::optional<Result<Answer>> answer;
+    std::optional<std::vector<DnsBytes>> answers;
   };
 
   static asio::awaitable<Result<std::unique_ptr<tls::TlsStream>>> dial(std::shared_ptr<Impl> self,
@@ -166,15 +169,41 @@ struct Doh::Impl {
   static asio::awaitable<void> ask(std::shared_ptr<Impl> self, std::shared_ptr<Asking> asking,
                                    std::shared_ptr<Door> door, std::vector<DnsBytes> queries,
                                    std::shared_ptr<void> owner) {
-    const auto answers = co_await exchange(self, door, queries, std::move(owner));
-    Result<Answer> answer = make_error_code(Errc::protocol);
-    if (answers) answer = read_answers(*answers, queries);
-    if (answer || answer.error() == Errc::name_not_found) {
-      if (!asking->answer) asking->answer = std::move(answer);
+    auto answers = co_await exchange(self, door, queries, std::move(owner));
+    if (answers && asking->satisfied(*answers)) {
+      if (!asking->answers) asking->answers = std::move(*answers);
     } else {
       ++asking->failed;
     }
     asking->news.cancel();
+  }
+
+  static asio::awaitable<void> ask_all(std::shared_ptr<Impl> self, std::shared_ptr<Asking> asking,
+                                       std::vector<DnsBytes> queries, std::shared_ptr<void> owner) {
+    // Who has a connection first, and in the order of the configuration.
+    decltype(self->doors) doors;
+    for (const bool standing : {true, false})
+      std::ranges::copy_if(self->doors, std::back_inserter(doors),
+                           [standing](const auto& door) { return door->stands() == standing; });
+    TaskGroup group(self->executor);
+    const auto deadline = Clock::now() + self->options.limit;
+    auto next_at = Clock::now();
+    std::size_t started = 0, failures_seen = 0;
+    while (!asking->answers && asking->failed < doors.size()) {
+      const auto now = Clock::now();
+      if (now >= deadline) break;
+      const bool failed = asking->failed > std::exchange(failures_seen, asking->failed);
+      if (started < doors.size() && (failed || now >= next_at)) {
+        group.spawn(ask(self, asking, doors[started++], queries, owner));
+        next_at = now + self->options.stagger;
+        continue;
+      }
+      error_code ignored;
+      asking->news.expires_at(started < doors.size() ? std::min(deadline, next_at) : deadline);
+      co_await asking->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error(asio::error::operation_aborted);
+    }
   }
 };
 
@@ -200,35 +229,33 @@ asio::awaitable<Result<Doh::Answer>> Doh::resolve(std::string host, std::shared_
   std::vector<DnsBytes> queries{make_dns_query(host, RecordType::a, 0)};
   if (self->options.ipv6) queries.push_back(make_dns_query(host, RecordType::aaaa, 0));
   if (queries.front().empty()) co_return make_error_code(Errc::name_not_found);
-  // Who has a connection first, and in the order of the configuration.
-  decltype(self->doors) doors;
-  for (const bool standing : {true, false})
-    std::ranges::copy_if(self->doors, std::back_inserter(doors),
-                         [standing](const auto& door) { return door->stands() == standing; });
-  if (doors.empty()) co_return make_error_code(Errc::no_route);
+  const auto asking =
+      std::make_shared<Impl::Asking>(self->executor, [queries](const std::vector<DnsBytes>& answers) {
+        const auto read = read_answers(answers, queries);
+        return read || read.error() == Errc::name_not_found;
+      });
+  co_await Impl::ask_all(self, asking, queries, std::move(owner));
+  if (asking->answers) co_return read_answers(*asking->answers, queries);
+  co_return make_error_code(self->doors.empty() ? Errc::no_route : Errc::timed_out);
+}
 
-  const auto asking = std::make_shared<Impl::Asking>(self->executor);
-  TaskGroup group(self->executor);
-  const auto deadline = Clock::now() + self->options.limit;
-  auto next_at = Clock::now();
-  std::size_t started = 0, failures_seen = 0;
-  while (!asking->answer && asking->failed < doors.size()) {
-    const auto now = Clock::now();
-    if (now >= deadline) break;
-    const bool failed = asking->failed > std::exchange(failures_seen, asking->failed);
-    if (started < doors.size() && (failed || now >= next_at)) {
-      group.spawn(Impl::ask(self, asking, doors[started++], queries, owner));
-      next_at = now + self->options.stagger;
-      continue;
-    }
-    error_code ignored;
-    asking->news.expires_at(started < doors.size() ? std::min(deadline, next_at) : deadline);
-    co_await asking->news.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
-      throw boost::system::system_error(asio::error::operation_aborted);
-  }
-  if (asking->answer) co_return std::move(*asking->answer);
-  co_return make_error_code(Errc::timed_out);
+asio::awaitable<Result<DnsBytes>> Doh::exchange(DnsBytes query, std::shared_ptr<void> owner) {
+  const auto self = impl_;
+  constexpr std::size_t kHead = 12;
+  if (query.size() < kHead) co_return make_error_code(Errc::bad_input);
+  const std::array id{query[0], query[1]};
+  query[0] = query[1] = 0;
+  const auto asking =
+      std::make_shared<Impl::Asking>(self->executor, [](const std::vector<DnsBytes>& answers) {
+        return answers.size() == 1 && answers.front().size() >= kHead;
+      });
+  std::vector<DnsBytes> queries;
+  queries.push_back(std::move(query));
+  co_await Impl::ask_all(self, asking, std::move(queries), std::move(owner));
+  if (!asking->answers) co_return make_error_code(self->doors.empty() ? Errc::no_route : Errc::timed_out);
+  auto answer = std::move(asking->answers->front());
+  std::ranges::copy(id, answer.begin());
+  co_return answer;
 }
 
 }  // namespace surang::client

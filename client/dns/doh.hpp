@@ -37,6 +37,9 @@ class Doh {
   /// Errc::name_not_found is the providers' word; any other error: none could be reached by either way.
   /// `owner` holds the dialers while a dial is under way, which may outlast the question.
   asio::awaitable<Result<Answer>> resolve(std::string host, std::shared_ptr<void> owner);
+  /// The same for one question of any kind, as a whole message: the first answer that is one, whatever it
+  /// says.
+  asio::awaitable<Result<DnsBytes>> exchange(DnsBytes query, std::shared_ptr<void> owner);
   /// Ends what is under way and all connections: they are of another network, or nobody will ask any more.
   void forget();
 

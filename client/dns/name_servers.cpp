@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "transports/core/endpoint.hpp"
+
 namespace surang::client {
 namespace {
 
@@ -36,6 +38,20 @@ std::vector<boost::asio::ip::udp::endpoint> parse_resolv_conf(std::string_view t
     if (!ec) servers.emplace_back(address, 53);
   });
   return servers;
+}
+
+// The last line of either kind counts.
+std::vector<std::string> parse_search_domains(std::string_view text) {
+  std::vector<std::string> domains;
+  each_line(text, "#;", [&](const auto& words) {
+    if (words[0] != "search" && words[0] != "domain") return;
+    domains.clear();
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      const auto name = Endpoint::make(words[i], 53);
+      if (name && !name->address()) domains.push_back(name->host());
+    }
+  });
+  return domains;
 }
 
 HostsTable parse_hosts(std::string_view text) {

@@ -14,6 +14,14 @@ namespace surang::client {
 /// In the system's order; empty when there are none or the system does not say (getaddrinfo then asks).
 std::vector<boost::asio::ip::udp::endpoint> system_name_servers();
 
+/// Those that a resolver on this computer asks, where it tells (NetworkManager, OpenWrt, systemd-resolved);
+/// empty where there is none.
+std::vector<boost::asio::ip::udp::endpoint> name_servers_behind_stub();
+
+/// The domains that short names are tried in: `search` and `domain` of resolv.conf(5). Lower case.
+std::vector<std::string> system_search_domains();
+std::vector<std::string> parse_search_domains(std::string_view text);  ///< pure
+
 /// `nameserver` lines of resolv.conf(5), with IPv6 zones. Pure.
 std::vector<boost::asio::ip::udp::endpoint> parse_resolv_conf(std::string_view text);
 

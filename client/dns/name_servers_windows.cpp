@@ -38,6 +38,14 @@ std::vector<boost::asio::ip::udp::endpoint> system_name_servers() {
   return servers;
 }
 
+std::vector<boost::asio::ip::udp::endpoint> name_servers_behind_stub() {
+  return {};
+}
+
+std::vector<std::string> system_search_domains() {
+  return {};
+}
+
 HostsTable system_hosts() {
   std::ifstream file("C:\\Windows\\System32\\drivers\\etc\\hosts", std::ios::binary);
   return parse_hosts(std::string{std::istreambuf_iterator<char>(file), {}});

@@ -4,6 +4,9 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,8 +22,8 @@ struct NameAnswer {
   /// dns_late_answer, dns_silence; none for an ordinary one. no_network and other: nobody could be asked.
   Signal doubt = Signal::none;
   /// One bare address of a family and nothing else, not even the EDNS record that a name server repeats: as
-  /// injectors answer, and a few old routers. Or an address given for unrelated names. Not in doubt, but worth
-  /// a look at the certificate.
+  /// injectors answer, and a few old routers. Or an address given for unrelated names. Not in doubt, but
+  /// worth a look at the certificate.
   bool thin = false;
 };
 
@@ -33,6 +36,14 @@ class Names {
   /// reached.
   virtual boost::asio::awaitable<Result<std::vector<boost::asio::ip::address>>> encrypted(
       std::string host) = 0;
+  /// A whole message to a provider of encrypted DNS, and its answer, whatever it says.
+  virtual boost::asio::awaitable<Result<std::vector<std::uint8_t>>> exchange(
+      [[maybe_unused]] std::vector<std::uint8_t> query) {
+    co_return make_error_code(Errc::no_route);
+  }
+  /// Asks the name servers that `servers` gives from now on, not the system's.
+  virtual void ask_servers_of(
+      [[maybe_unused]] std::function<std::vector<boost::asio::ip::udp::endpoint>()> servers) {}
   /// False when no provider is configured.
   virtual bool has_encrypted() const noexcept = 0;
   /// Encrypted DNS agreed with a doubtful answer: believe it from now on.

@@ -13,6 +13,7 @@
 #include "client/detection/site_scope.hpp"
 #include "client/dns/answer_check.hpp"
 #include "client/dns/dns_message.hpp"
+#include "transports/core/own_mark.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
 #include "transports/tcp/system_resolver.hpp"
@@ -76,6 +77,9 @@ asio::awaitable<Result<DnsReply>> ask_over_tcp(asio::any_io_executor executor, u
   asio::ip::tcp::socket socket(executor);
   error_code ec;
   auto token = asio::redirect_error(asio::use_awaitable, ec);
+  socket.open(server.address().is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), ec);
+  if (ec) co_return ec;
+  mark_own(socket);
   co_await socket.async_connect({server.address(), server.port()}, token);
   if (ec) co_return ec;
   std::vector<std::uint8_t> framed{static_cast<std::uint8_t>(query.size() >> 8),
@@ -181,6 +185,7 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
     auto socket = std::make_shared<udp::socket>(executor);
     error_code ec;
     socket->open(server.protocol(), ec);
+    if (!ec) mark_own(*socket);
     if (!ec) socket->connect(server, ec);
     for (const auto& q : questions)
       if (!ec) socket->send(asio::buffer(q.query), 0, ec);
@@ -323,6 +328,10 @@ SystemDns::~SystemDns() {
 
 bool SystemDns::pinned(const std::string& host) {
   return impl_->pinned(host);
+}
+
+void SystemDns::ask_servers_of(std::function<std::vector<udp::endpoint>()> servers) {
+  impl_->options.servers = std::move(servers);
 }
 
 void SystemDns::forget() {

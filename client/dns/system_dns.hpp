@@ -36,6 +36,8 @@ class SystemDns {
   boost::asio::awaitable<SystemReply> ask(std::string host);
   /// The hosts file has this name, and is to be asked before any name server.
   bool pinned(const std::string& host);
+  /// Asks those that `servers` gives from now on.
+  void ask_servers_of(std::function<std::vector<boost::asio::ip::udp::endpoint>()> servers);
   /// Another network: reads the name servers again, and what is being asked turns to the new ones.
   void forget();
 

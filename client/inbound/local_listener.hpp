@@ -24,6 +24,9 @@ class LocalListener {
   /// `with_ipv4`: an IPv6 port takes IPv4 connections, too.
   Result<void> open(const boost::asio::ip::tcp::endpoint& at, std::string& why, bool with_ipv4 = false);
 
+  /// For what this class does not know of, between open() and run().
+  boost::asio::ip::tcp::acceptor& socket() noexcept { return acceptor_; }
+
   /// The real one, when port 0 was asked for.
   boost::asio::ip::tcp::endpoint local() const;
 

@@ -18,6 +18,7 @@ class SelfGuard {
   explicit SelfGuard(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
 
   void own(std::uint16_t port) { ports_.insert(port); }
+  void disown(std::uint16_t port) { ports_.erase(port); }
   void clear() { ports_.clear(); }
   /// A port of ours at a literal address of this machine, or at a name that always means this machine.
   bool is_self(const Endpoint& to) const;

@@ -17,8 +17,9 @@ struct FirstFlight {
   };
   Kind kind = Kind::none;
   std::vector<std::uint8_t> bytes;
-  std::string host;    ///< SNI or Host, lower case; may be empty
-  std::string method;  ///< for http
+  std::string host;          ///< SNI or Host, lower case; may be empty
+  std::string method;        ///< for http
+  bool public_only = false;  ///< from a guest, for whom only public addresses are dialled
   bool replayable =
       false;  ///< may be sent by a second way: TLS without early_data; GET, HEAD, OPTIONS without body
 };

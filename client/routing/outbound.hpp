@@ -47,7 +47,13 @@ class Outbound {
   virtual asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                          std::shared_ptr<HeadStart> begun) = 0;
 
-  enum class DatagramWay { refused, direct, tunnel };
+  enum class DatagramWay {
+    refused,
+    direct,
+    tunnel,
+    direct_public,  ///< the same as direct, but to public addresses alone: for guests. Only for
+                    ///< open_datagrams
+  };
   /// The way of datagrams to `to`, as rules and verdicts have it; they are nobody's evidence. `site`: whose
   /// name they show, which is that of `to` where they show none. No I/O.
   virtual DatagramWay datagram_way([[maybe_unused]] const Endpoint& to,
@@ -56,6 +62,31 @@ class Outbound {
   }
   /// A flow by that way, for all who are sent to by it. Errc::no_route: there is none.
   virtual asio::awaitable<Result<DatagramFlowPtr>> open_datagrams([[maybe_unused]] DatagramWay way) {
+    co_return make_error_code(Errc::no_route);
+  }
+
+  /// What is known of a site by its name before anything is dialled, as captured DNS has to know.
+  enum class Standing {
+    open,     ///< nothing is known against it
+    own,      ///< this network's own, or the person's rule says always directly: it is asked for as it comes
+    blocked,  ///< by what is known, or a rule: its name is not for the line
+    tunnelled,  ///< and connections to it begin by a bridge
+    refused,    ///< a rule says never
+  };
+  /// `site` is asked for at `to`, its name or an address that it may have. No I/O.
+  virtual Standing standing([[maybe_unused]] const Endpoint& to, [[maybe_unused]] const std::string& site) {
+    return Standing::open;
+  }
+  /// Whether a name stands for anything, by all who can be asked: where in doubt, it does.
+  struct NameWord {
+    bool exists = true;
+    std::vector<asio::ip::address>
+        own;  ///< addresses of this network that its own name server alone knows it by
+  };
+  virtual asio::awaitable<NameWord> look_up([[maybe_unused]] std::string name) { co_return NameWord{}; }
+  /// A whole DNS message to encrypted DNS, and the answer. Errc::no_route: there is none.
+  virtual asio::awaitable<Result<std::vector<std::uint8_t>>> ask_encrypted(
+      [[maybe_unused]] std::vector<std::uint8_t> query) {
     co_return make_error_code(Errc::no_route);
   }
 

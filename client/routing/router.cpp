@@ -1,5 +1,6 @@
 #include "client/routing/router.hpp"
 
+#include "client/capture/own_addresses.hpp"
 #include "client/detection/family_memory.hpp"
 #include "client/detection/network_changes.hpp"
 #include "client/detection/network_watch.hpp"
@@ -81,6 +82,11 @@ bool is_local_endpoint(const Endpoint& to) {
   return is_local_name(to.host());
 }
 
+// Where the system does not tell, any may be.
+bool of_this_machine(const asio::ip::address& address) {
+  return capture::is_own_address(address).value_or(true);
+}
+
 RouterParts real_parts(const asio::any_io_executor& executor, const config::ClientOptions& options,
                        Dialer* tunnel, Router::OwnPort own_port, tunnel::Control* control,
                        DatagramOpener* datagrams) {
@@ -93,6 +99,7 @@ RouterParts real_parts(const asio::any_io_executor& executor, const config::Clie
   parts.network = [network] { return &network->watch.current(); };
   parts.on_network_news = [network](std::function<void()> call) { network->news = std::move(call); };
   parts.is_local = is_local_endpoint;
+  parts.of_this_machine = of_this_machine;
   parts.heard = [](const Stream& stream) {
     const auto info = tcp_info(stream.native_socket());
     return !info || info->bytes_received > 0;
@@ -146,6 +153,14 @@ Outbound::DatagramWay Router::datagram_way(const Endpoint& to, const std::string
 asio::awaitable<Result<DatagramFlowPtr>> Router::open_datagrams(DatagramWay way) {
   if (way == DatagramWay::direct)
     co_return make_udp_flow(core_->executor, std::make_shared<BelievedNames>(core_));
+  if (way == DatagramWay::direct_public)
+    co_return make_udp_flow(
+        core_->executor, std::make_shared<BelievedNames>(core_),
+        [core = core_](std::vector<asio::ip::address> addresses, std::uint16_t) {
+          const auto& own = core->parts.of_this_machine;
+          std::erase_if(addresses, [&](const auto& a) { return !is_public_address(a) || (own && own(a)); });
+          return addresses;
+        });
   if (way == DatagramWay::tunnel && core_->parts.datagrams) co_return co_await core_->parts.datagrams->open();
   co_return make_error_code(Errc::no_route);
 }

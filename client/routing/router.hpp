@@ -2,6 +2,7 @@
 // call for, and learns from how they fare (DETECTION.md). Used from its executor only.
 #pragma once
 
+#include <boost/asio/ip/udp.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <functional>
@@ -26,6 +27,8 @@ struct RouterParts {
   /// Says whom to call, from the executor, when that may have changed. May be empty: nobody can tell.
   std::function<void(std::function<void()>)> on_network_news;
   std::function<bool(const Endpoint&)> is_local;
+  /// An address of this machine, which is not dialled for guests. May be empty.
+  std::function<bool(const asio::ip::address&)> of_this_machine;
   /// Whether the site has sent a byte on a connection that somebody else reads; true where that is not known.
   std::function<bool(const Stream&)> heard;
   tunnel::Control* control =
@@ -39,6 +42,8 @@ class Router : public Outbound {
  public:
   /// Whether an address and port are this program's own, which is never dialled whatever name led there.
   using OwnPort = std::function<bool(const asio::ip::address&, std::uint16_t)>;
+
+  using NameServers = std::function<std::vector<asio::ip::udp::endpoint>()>;
 
   /// `tunnel`, `control`, `datagrams` (null without a bridge) and `store` must outlive it. After stop()
   /// nothing of it runs any more.
@@ -55,6 +60,9 @@ class Router : public Outbound {
   error_code refuses(const Endpoint& to) const override;
   DatagramWay datagram_way(const Endpoint& to, const std::string& site) override;
   asio::awaitable<Result<DatagramFlowPtr>> open_datagrams(DatagramWay way) override;
+  Standing standing(const Endpoint& to, const std::string& site) override;
+  asio::awaitable<NameWord> look_up(std::string name) override;
+  asio::awaitable<Result<std::vector<std::uint8_t>>> ask_encrypted(std::vector<std::uint8_t> query) override;
 
   /// What is believed of `host` on this network and what was seen: {"host", "network", "way", "since",
   /// "expires", "signal", "scope", "service", "sensitive", "evidence": [...], "text"}; `text` is for a
@@ -73,6 +81,8 @@ class Router : public Outbound {
   /// Called when the network has changed or the computer has slept, at once; connections made before may be
   /// dead.
   void when_network_changes(std::function<void()> call);
+  /// The name servers are those that `servers` gives, in the place of the system's.
+  void ask_name_servers_of(NameServers servers);
   /// The person's rules, swapped whole.
   void set_rules(std::vector<config::Rule> rules);
   /// Ends everything in the background; no open() may run or follow.

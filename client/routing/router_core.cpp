@@ -62,6 +62,7 @@ AttemptTools RouterCore::tools() {
   t.impostors = impostors_on == learner.network();
   t.known = [this](const std::string& host) { return known_of(host); };
   t.cut_hellos = options.evasion;
+  t.of_this_machine = parts.of_this_machine;
   return t;
 }
 
@@ -223,19 +224,18 @@ asio::awaitable<Result<OpenedConnection>> RouterCore::open(Endpoint to, FirstFli
       learner.stay(),
       false};
   auto race = handover.race;
+  const bool contrasts = learns && !flight->replayable && !flight->public_only;
   const auto winner = co_await race->run();
   handover.learn = learns;
   handover.winner = winner;
   if (winner && f.captive && flight->kind == FirstFlight::Kind::tls) site_answered();
   if (!winner) {
-    if (learns && !flight->replayable && race->by(Way::direct) && !race->by(Way::tunnel))
-      contrast_later(to, host);
+    if (contrasts && race->by(Way::direct) && !race->by(Way::tunnel)) contrast_later(to, host);
     co_return race->error();
   }
   if (learns) note_winner(*race, *winner, host);
   // What the tunnel carried unjudged contrasts with nothing.
-  if (learns && winner->view.way == Way::tunnel && race->by(Way::direct) && !flight->replayable)
-    contrast_later(to, host);
+  if (contrasts && winner->view.way == Way::tunnel && race->by(Way::direct)) contrast_later(to, host);
   OpenedConnection opened;
   opened.stream = std::move(winner->stream);
   opened.first_answer = std::move(winner->answer);

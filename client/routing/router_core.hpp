@@ -55,6 +55,10 @@ struct RouterCore : std::enable_shared_from_this<RouterCore> {
   /// `afresh`: as if no verdict were known.
   asio::awaitable<Result<OpenedConnection>> open(Endpoint to, FirstFlight flight,
                                                  std::shared_ptr<HeadStart> begun, bool afresh = false);
+  /// As Outbound has them (name_words.cpp).
+  Outbound::Standing standing(const Endpoint& to, const std::string& site);
+  asio::awaitable<Outbound::NameWord> look_up(std::string name);
+  asio::awaitable<Result<std::vector<std::uint8_t>>> ask_encrypted(std::vector<std::uint8_t> query);
   /// Learns from a race whose winner (may be null) has been handed over, then ends it.
   asio::awaitable<void> aftermath(std::shared_ptr<Race> race, std::shared_ptr<Attempt> winner,
                                   std::string host, Stay stay);

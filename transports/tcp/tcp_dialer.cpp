@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "transports/core/alarm.hpp"
+#include "transports/core/own_mark.hpp"
 #include "transports/core/wakeup.hpp"
 #include "transports/tcp/tcp_stream.hpp"
 
@@ -79,6 +80,7 @@ void start(const std::shared_ptr<Race>& race, const tcp::endpoint& to,
   ++race->under_way;
   error_code ec;
   attempt.socket.open(to.protocol(), ec);
+  if (!ec) mark_own(attempt.socket);
   if (!ec && from) attempt.socket.bind(tcp::endpoint(*from, 0), ec);
   if (ec) return race->settle(attempt, ec);
   attempt.socket.non_blocking(true, ec);  // the stream needs it; asked for later, it would be a second call

@@ -5,6 +5,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/socket_base.hpp>
 
+#include "transports/core/own_mark.hpp"
 #include "transports/core/result.hpp"
 
 namespace surang {
@@ -16,6 +17,7 @@ inline error_code open_udp_socket(boost::asio::ip::udp::socket& socket,
   constexpr int kBuffer = 1 << 20;  // bytes
   error_code ec, ignored;
   socket.open(at.protocol(), ec);
+  if (!ec) mark_own(socket);
   if (!ec && at.address().is_v6()) socket.set_option(boost::asio::ip::v6_only(v6_only), ec);
   if (!ec) socket.bind(at, ec);
   if (!ec) socket.non_blocking(true, ec);

@@ -14,6 +14,7 @@ from .processes import sh
 RUN = "/run/surang-censor"
 SITES4, SITES6 = "93.184.0.0/16", "2a00:93::/32"
 DEAD4, DEAD6 = "93.185.0.0/16", "2a00:95::/32"
+HOUSEHOLD4, HOUSEHOLD6 = "192.168.7", "fd07:7"
 RESOLVER4, RESOLVER6 = "80.1.1.53", "2a00:80::53"
 
 
@@ -37,7 +38,7 @@ CDN = collections.namedtuple("Cdn", "network4 network6")("104.16.1", "2a00:104")
 
 
 def _names(tag):
-    return {part: f"srg{tag}-{part}" for part in ("cl", "a", "b", "t", "net", "br", "cdn")}
+    return {part: f"srg{tag}-{part}" for part in ("cl", "a", "b", "t", "net", "br", "cdn", "hm")}
 
 
 def _remove(tag):
@@ -185,10 +186,38 @@ class Network:
         self.ip("cl", "addr", "add", f"{A.inside4}.{last}/24", "dev", "wlan0")
         self.ip("cl", "route", "replace", "default", "via", A.gateway4, "dev", "wlan0")
 
+    def household(self):
+        """Another computer, behind the client's, which is its router: with addresses of its own network, that the client
+        puts its own in the place of."""
+        self.ip("cl", "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", self.ns["hm"])
+        for part, device, last in (("cl", "lan0", "1"), ("hm", "eth0", "10")):
+            self.ip(part, "addr", "add", f"{HOUSEHOLD4}.{last}/24", "dev", device)
+            self.ip(part, "-6", "addr", "add", f"{HOUSEHOLD6}::{last}/64", "dev", device, "nodad")
+            self.ip(part, "link", "set", "dev", device, "up")
+        self.ip("hm", "route", "add", "default", "via", HOUSEHOLD4 + ".1")
+        self.ip("hm", "-6", "route", "add", "default", "via", HOUSEHOLD6 + "::1")
+        self.set_resolver("hm")
+        self._in("cl", "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        for family, source in (("ip", HOUSEHOLD4 + ".0/24"), ("ip6", HOUSEHOLD6 + "::/64")):
+            self._in("cl", "nft", f"table {family} router {{ chain out {{ type nat hook postrouting priority srcnat; "
+                                  f"{family} saddr {source} masquerade; }}; }}")
+
+    def no_household(self):
+        self.ip("cl", "link", "del", "lan0")
+        self._in("cl", "sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0")
+        for family in ("ip", "ip6"):
+            self._in("cl", "nft", "delete", "table", family, "router")
+
+    def _in(self, part, *words):
+        sh("ip", "netns", "exec", self.ns[part], *words)
+
     def set_resolver(self, part):
+        self.name_server_of(part, RESOLVER4)
+
+    def name_server_of(self, part, address):
         # Written in place: a running program sees the file through a bind mount.
         with open(f"/etc/netns/{self.ns[part]}/resolv.conf", "w") as file:
-            file.write(f"nameserver {RESOLVER4}\noptions timeout:2 attempts:2\n")
+            file.write(f"nameserver {address}\noptions timeout:2 attempts:2\n")
 
     def remove(self):
         _remove(self.tag)

@@ -62,10 +62,11 @@ class Bridge:
 
 class Client:
     """A fresh client; `settings` are of [detection], `state` an earlier client's to go on with; `link` False: no bridge;
-    another `port` for one beside others."""
+    another `port` for one beside others. `top` and `bottom`: lines of its configuration; `without`: a command that runs it with
+    fewer rights."""
 
-    def __init__(self, lab, state=None, link=None, rules=(), top=(), port=1080, **settings):
-        self.lab, self.port = lab, port
+    def __init__(self, lab, state=None, link=None, rules=(), top=(), bottom=(), without=(), port=1080, **settings):
+        self.lab, self.port, self.without = lab, port, without
         self.socks, self.http = f"socks5h://127.0.0.1:{port}", f"http://127.0.0.1:{port}"
         self.directory = tempfile.mkdtemp(dir=lab.directory, prefix="client-")
         self.state = state or os.path.join(self.directory, "state")
@@ -80,7 +81,7 @@ class Client:
         for action, pattern in rules:
             lines += ["[[rule]]", f'action = "{action}"', f'pattern = "{pattern}"']
         settings.setdefault("captive_probe", "http://probe.example/generate_204")
-        lines += ["[detection]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+        lines += ["[detection]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items()), *bottom]
         with open(self.config, "w") as file:
             file.write("\n".join(lines) + "\n")
         self.log = os.path.join(self.directory, "surang.log")
@@ -89,8 +90,8 @@ class Client:
         self.daemon = None
 
     def __enter__(self):
-        self.daemon = Daemon([self.binary, "--config", self.config, "run"], self.log, self.lab.network.ns["cl"],
-                             self.environment)
+        self.daemon = Daemon([*self.without, self.binary, "--config", self.config, "run"], self.log,
+                             self.lab.network.ns["cl"], self.environment)
         self.daemon.wait_for(f"listening on 127.0.0.1:{self.port}")
         return self
 

@@ -37,9 +37,10 @@ class Visitor:
                         "--max-time", limit, *via, *options, url, timeout=limit + 10)
         return Fetched(done.stdout.splitlines()[-1])
 
-    def begin(self, url, proxy):
+    def begin(self, url, proxy=None):
         """A download that goes on until it is stopped, or over."""
-        return Daemon(["curl", "-s", "-q", "-o", "/dev/null", "--cacert", self.authority.certificate, "--proxy", proxy, url],
+        via = ["--proxy", proxy] if proxy else []
+        return Daemon(["curl", "-s", "-q", "-o", "/dev/null", "--cacert", self.authority.certificate, *via, url],
                       os.devnull, self.namespace)
 
     def curl_many(self, urls, *options, proxy=None, limit=30, at_once=20):

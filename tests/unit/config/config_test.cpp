@@ -67,6 +67,7 @@ TEST_CASE("an empty client file is the defaults, and so is the example") {
     CHECK((options->services == defaults.services));
     CHECK((options->captive_probe == defaults.captive_probe));
     CHECK((options->evasion == defaults.evasion));
+    CHECK((options->capture == defaults.capture));
   }
 }
 
@@ -94,6 +95,11 @@ hedge_ms = 100
 background_probes = false
 captive_probe = ""
 evasion = false
+[capture]
+enabled = true
+lan = ["br-lan", "eth1.7"]
+except = ["203.0.113.0/24", "2001:db8::1"]
+except_users = ["tor"]
 )",
                                            "/etc/surang/client.toml", why);
   REQUIRE_MESSAGE(options.has_value(), why);
@@ -109,7 +115,22 @@ evasion = false
   CHECK((options->hedge_delay == std::chrono::milliseconds(100)));
   CHECK(!options->background_probes);
   CHECK(!options->evasion);
+  CHECK((options->capture ==
+         CaptureOptions{true, {"br-lan", "eth1.7"}, {"203.0.113.0/24", "2001:db8::1"}, {"tor"}}));
   CHECK(!options->captive_probe);
+}
+
+TEST_CASE("what is captured is told by names and ranges that no rule can be made of") {
+  for (const auto* name : {"eth0", "br-lan", "wlan0.12", "veth1@if2", "x"})
+    CHECK_MESSAGE(valid_interface(name), name);
+  for (const auto* name : {"", "a name", "eth0\" accept", "sixteen-letters0", "-x", ".", "..", "a/b", "*"})
+    CHECK_MESSAGE(!valid_interface(name), name);
+  for (const auto* line : {"lan = [\"a b\"]", "except = [\"example.com\"]", "except_users = [\"-\"]",
+                           "except_users = [\"a;b\"]", "enabled = 1", "lans = []"}) {
+    std::string why;
+    CHECK_MESSAGE(!parse_client_config(std::string("[capture]\n") + line, "client.toml", why), line);
+    CHECK_MESSAGE(why.starts_with("client.toml:2: "), why);
+  }
 }
 
 TEST_CASE("the page that tells a captive portal is a plain address") {

@@ -53,3 +53,19 @@ TEST_CASE("status says in words what a person asks") {
   CHECK(status_text(status_json(facts)).find("Sign in first") != text.npos);
   CHECK(status_text({}).find("surang add LINK") != std::string::npos);
 }
+
+TEST_CASE("status says what is captured, where anybody wants that") {
+  StatusFacts facts;
+  CHECK(status_json(facts).at("capture").at("on") == false);
+  CHECK(status_text(status_json(facts)).find("aptured") == std::string::npos);
+  facts.capture_trouble = "no rights";
+  CHECK(status_text(status_json(facts)).find("\nNothing is captured: no rights\n") != std::string::npos);
+  facts.capture_trouble.clear();
+  facts.capture = config::CaptureOptions{true, {"br-lan", "eth1"}, {}, {}};
+  const auto json = status_json(facts);
+  CHECK(json.at("capture").at("on") == true);
+  CHECK(json.at("capture").at("lan").at(1) == "eth1");
+  CHECK(
+      status_text(json).find("\nCaptured: this computer, what comes in by br-lan, what comes in by eth1\n") !=
+      std::string::npos);
+}

@@ -16,9 +16,11 @@ struct Loopback final : Connector {
   explicit Loopback(asio::io_context& io) : pair(test::tcp_pair(io)) {}
   asio::awaitable<Result<StreamPtr>> connect(std::vector<asio::ip::address>, std::uint16_t,
                                              std::vector<ConnectAttempt>*) override {
+    ++dialled;
     co_return std::move(pair.first);
   }
   std::pair<StreamPtr, StreamPtr> pair;
+  int dialled = 0;
 };
 
 }  // namespace
@@ -40,5 +42,29 @@ TEST_CASE("a split flight that is said when the attempt is over tells the attemp
     const auto written = co_await attempt->stream->write_all(asio::buffer(hello));
     CHECK(written);
     CHECK(changes == during);
+  });
+}
+
+TEST_CASE("a guest's flight goes to no address of this network or machine") {
+  test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    AttemptTools tools;
+    tools.of_this_machine = [](const asio::ip::address& a) {
+      return a == asio::ip::make_address("93.184.1.9");
+    };
+    FirstFlight guests;
+    guests.public_only = true;
+    for (const auto* to : {"127.0.0.1", "192.168.1.1", "::1", "93.184.1.9", "93.184.1.1"}) {
+      Loopback connector(io);
+      tools.connector = &connector;
+      AttemptOrder order(Way::direct, Endpoint(to, 80), std::make_shared<const FirstFlight>(guests));
+      order.judge_answer = false;
+      const auto attempt = std::make_shared<Attempt>(Way::direct, Clock::now());
+      std::function<void()> nobody;
+      co_await run_attempt(tools, std::move(order), attempt, std::move(nobody));
+      const bool may = std::string(to) == "93.184.1.1";
+      CHECK_MESSAGE(connector.dialled == (may ? 1 : 0), to);
+      CHECK_MESSAGE((attempt->view.outcome == Outcome::validated) == may, to);
+      if (!may) CHECK(attempt->error == Errc::destination_denied);
+    }
   });
 }

@@ -55,7 +55,7 @@ TEST_CASE("what stands in the shipped list is known") {
 TEST_CASE("what only quotes a mark is no block page") {
   const BlockPages known(config::shipped_block_pages());
   CHECK(!known.knows_page(kHead, "<p>an article on 10.10.34.34</p>"));
-  CHECK(!known.knows_page(kHead, std::string(5000, 'x') + "Surf Safely!"));
+  CHECK(!known.knows_page(kHead, std::string(5000, 'x').append("Surf Safely!")));
   CHECK(!known.knows_page(kHead + "Content-Length: 90000\r\n", "<title>Surf Safely! A report</title>"));
   CHECK(!known.knows_place("/login?next=http://10.10.34.34/"));
   CHECK(!known.knows_place("http://110.10.34.34/"));

@@ -73,7 +73,12 @@ TEST_CASE("names and addresses are told apart by where they belong") {
   for (const auto* a : {"10.1.2.3", "172.31.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.0.0.1"})
     CHECK_MESSAGE((is_private_address(at(a)) && !is_local_address(at(a))), a);
   for (const auto* a : {"93.184.1.1", "172.32.0.1", "100.128.0.1", "2a00:93::1"})
-    CHECK_MESSAGE((!is_private_address(at(a)) && !is_local_address(at(a))), a);
+    CHECK_MESSAGE((!is_private_address(at(a)) && !is_local_address(at(a)) && is_public_address(at(a))), a);
+  for (const auto* a :
+       {"127.0.0.1", "10.1.2.3", "100.64.0.1", "fd00::1", "fe80::1", "::ffff:10.0.0.1", "198.18.0.5",
+        "2001:2::5", "192.0.0.8", "64:ff9b::c0a8:101", "64:ff9b:1::1", "2002:7f00:1::1", "2001:0:1::"})
+    CHECK_MESSAGE(!is_public_address(at(a)), a);
+  CHECK(is_public_address(at("64:ff9b::5db8:101")));
 }
 
 TEST_CASE("direct goes first, the tunnel after the hedge delay and a round trip") {

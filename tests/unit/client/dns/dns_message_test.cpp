@@ -124,3 +124,16 @@ TEST_CASE("the hosts file has the place that nsswitch.conf gives it") {
   CHECK(parse_hosts_order("hosts: resolve [!UNAVAIL=return] files dns # files\n") == HostsOrder::after_dns);
   CHECK(parse_hosts_order("hosts: dns # files\n") == HostsOrder::unused);
 }
+
+TEST_CASE("search domains: the last line counts") {
+  CHECK((parse_search_domains("nameserver 192.0.2.1\nsearch Corp.Example lan.\n") ==
+         std::vector<std::string>{"corp.example", "lan"}));
+  CHECK((parse_search_domains("search a.example\ndomain b.example # mine\n") ==
+         std::vector<std::string>{"b.example"}));
+  CHECK(parse_search_domains("searching a.example\nsearch\n").empty());
+}
+
+TEST_CASE("a fake of our own is no site's address") {
+  CHECK((check_addresses("x.example", {make_address("198.18.3.4")}) == Signal::dns_bogon));
+  CHECK((check_addresses("x.example", {make_address("2001:2::7")}) == Signal::dns_bogon));
+}

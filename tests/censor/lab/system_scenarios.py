@@ -1,0 +1,449 @@
+"""The whole computer: programs that know of no proxy, in the client's namespace and in a household's behind it, while the
+client captures. And the way back: whatever ends the capture, the network works afterwards."""
+import contextlib
+import os
+import signal
+import tempfile
+import time
+
+from .block_scenarios import loads
+from .datagram_scenarios import flows, quic_site
+from .network import A, BRIDGE, HOUSEHOLD4, RESOLVER4
+from .processes import Daemon, sh, wait_until
+from .sites import address4
+from .surang import Client, Traffic, is_site
+from .table import expect, scenario
+from .visit import Visitor
+
+UNITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../packaging/systemd")
+
+
+def rules_of(lab, part="cl"):
+    return sh("ip", "netns", "exec", lab.network.ns[part], "nft", "list", "ruleset").stdout
+
+
+def routes_of(lab, part="cl"):
+    return "".join(sh("ip", "-n", lab.network.ns[part], family, "rule").stdout for family in ("-4", "-6"))
+
+
+def on(client, *words):
+    client.command("capture", "on", *words)
+    expect(client.status()["capture"]["on"], "status does not say that it captures")
+
+
+def convicted(lab, client, name):
+    """The first visit, without any proxy, until the client knows that the site is blocked."""
+    loads(lab.visitor.curl(f"https://{name}/"), f"the first visit to {name}")
+    wait_until(client.convictions, 8, f"{name} convicted")
+    settled(lab, name)
+
+
+def settled(lab, name):
+    """The client has done with what it tries of a site behind the program's back, such as the name in pieces."""
+    def quiet():
+        mark = lab.a.mark()
+        return not [e for e in lab.a.events(mark, "open", settle=1.2) if is_site(e, name)]
+    wait_until(quiet, 15, f"nothing more is tried of {name}")
+
+
+@scenario("system: a blocked site opens in a program that knows of no proxy, an open one goes directly", "surang")
+def captured(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "not blocked without the capture")
+        on(client)
+        convicted(lab, client, "reset.example")
+        traffic, mark = Traffic(lab), lab.a.mark()
+        for url in ("https://reset.example/", "http://reset.example/", "https://open.example/"):
+            loads(lab.visitor.curl(url), url)
+        expect(len(traffic.direct("open.example")) == 1 and not traffic.tunnel("open.example"), "the open site was not direct")
+        expect(len(traffic.tunnel("reset.example")) == 2 and not traffic.direct("reset.example"),
+               f"the blocked one was not by the bridge: {traffic.tunnel('reset.example')}, {traffic.direct('reset.example')}")
+        named = [e["name"] for e in lab.a.events(mark, "name", settle=0.2)]
+        expect("open.example" in named and "reset.example" not in named, f"the ISP saw the names {named}")
+        lost = [(family, "rule", "del", "priority", "4710") for family in ("-4", "-6")]
+        for words in lost:
+            lab.network.ip("cl", *words)
+        wait_until(lambda: routes_of(lab).count("0x74") == 2, 8, "lost routes are made again")
+        with Client(lab, port=1081) as other:
+            refused = other.command("capture", "on", check=False)
+            expect(refused.returncode != 0 and "another Surang" in refused.stderr, f"a second capture: {refused.stderr}")
+            other.command("capture", "off")
+        left = other.command("capture", "off", check=False)
+        expect(left.returncode != 0 and "another Surang" in left.stderr, f"off without a client: {left.stderr}")
+        expect(routes_of(lab).count("0x74") == 2, "another client takes the routes away")
+        loads(lab.visitor.curl("https://reset.example/"), "after another client")
+        client.command("capture", "off")
+        expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "off leaves something behind")
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "still captured after off")
+        loads(lab.visitor.curl("https://open.example/"), "directly, after off")
+
+
+def by_unit(lab, client, unit, key):
+    """The command of a unit file, with this client's program and configuration."""
+    with open(os.path.join(UNITS, unit)) as file:
+        line = next(line for line in file if line.startswith(key + "="))
+    words = line.split("=", 1)[1].lstrip("-").split()
+    expect(words[1] == "--config", f"{unit}: {words}")
+    sh("ip", "netns", "exec", lab.network.ns["cl"], client.binary, "--config", client.config, *words[3:])
+
+
+def works_directly(lab, what):
+    loads(lab.visitor.curl("https://open.example/", limit=5), what)
+
+
+@scenario("system: kill -9, a client that stands still, and its end: the network works after each", "surang")
+def killed(lab):
+    with Client(lab) as client:
+        on(client)
+        works_directly(lab, "captured")
+        client.daemon.kill()
+        works_directly(lab, "right after kill -9")
+        expect("surang" not in rules_of(lab), "rules are left after kill -9")
+    for unit, key in (("surang.service", "ExecStopPost"), ("surang-capture-off.service", "ExecStart")):
+        with Client(lab) as client:
+            on(client)
+            expect("0x74" in routes_of(lab), "no route while it captures")
+            client.daemon.kill()
+            by_unit(lab, client, unit, key)
+            expect("0x74" not in routes_of(lab), f"{unit} leaves routes behind")
+            works_directly(lab, f"after {unit}")
+            client.command("capture", "off")
+            works_directly(lab, "after off without a client and without remains")
+    with Client(lab) as client:
+        on(client)
+        client.daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: lab.visitor.curl("https://open.example/", limit=1).exit == 0, 20, "open beside a client that stands still")
+        finally:
+            client.daemon.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: client.status()["capture"]["on"], 5, "it goes on")
+        works_directly(lab, "once it goes on")
+    expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "a client that has ended leaves something behind")
+    works_directly(lab, "after its end")
+
+
+# Says where each datagram is from, and gives it back.
+ECHO = """import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.bind(('%s', 5000))
+    print('ready', flush=True)
+    while True:
+        said, whom = here.recvfrom(2000)
+        print('from', *whom, flush=True)
+        here.sendto(said, whom)
+"""
+# A call: as many answers as it has got when it ends.
+CALL = """import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.connect(('%s', 5000))
+    here.settimeout(1)
+    got = 0
+    for number in range(80):
+        here.send(b'%%d' %% number)
+        try:
+            got += here.recv(2000) == b'%%d' %% number
+        except TimeoutError:
+            pass
+        time.sleep(0.03)
+    print('got', got)
+"""
+
+
+@scenario("system: what was there before the capture goes on, and so does what comes from outside", "surang")
+def untouched(lab):
+    lab.a.add("throttle open.example 20m")
+    log = os.path.join(lab.directory, "untouched-")
+    server = Daemon(["python3", "-m", "http.server", "--directory", os.path.dirname(lab.sites.object("1k")), "8000"],
+                    log + "server", lab.network.ns["cl"])
+    echo = Daemon(["python3", "-c", ECHO % address4("calm.example")], log + "echo", lab.network.ns["net"])
+    try:
+        echo.wait_for("ready")
+        with Client(lab) as client:
+            mark = lab.a.mark()
+            before = lab.visitor.begin("https://open.example/10m")
+            call = Daemon(["python3", "-c", CALL % address4("calm.example")], log + "call", lab.network.ns["cl"])
+            wait_until(lambda: lab.a.events(mark, "name", name="open.example"), 5, "a download under way")
+            on(client)
+            got = sh("ip", "netns", "exec", lab.network.ns["net"], "curl", "-sS", "--max-time", "5", "-o", "/dev/null", "-w",
+                     "%{size_download}", f"http://{A.host4}:8000/100k").stdout
+            expect(got == "102400", f"from outside came {got} bytes")
+            expect(call.process.wait(20) == 0 and "got 80" in call.text(), f"a call that had begun: {call.text()}")
+            expect(len(set(echo.text().split("\n")[1:-1])) == 1, "a call that had begun was taken half way")
+            later = Daemon(["python3", "-c", CALL % address4("calm.example")], log + "later", lab.network.ns["cl"])
+            expect(later.process.wait(20) == 0 and "got 80" in later.text(), f"a call that is captured: {later.text()}")
+            expect(before.process.wait(30) == 0, f"a download that had begun ended with {before.process.returncode}")
+    finally:
+        server.stop()
+        echo.stop()
+
+
+def asked(lab, mark, name):
+    """Questions to name servers for the name that the ISP has seen, and hellos with it."""
+    return [e for e in lab.a.events(mark, settle=0.3) if e["ev"] in ("dns", "name") and e.get("name") == name]
+
+
+@scenario("system: names: fakes for sites, the name server's word for the rest; nothing of a blocked one is on the line", "surang")
+def names(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        dig = lab.visitor.dig
+        mark = lab.a.mark()
+        lab.visitor.curl("https://reset.example/")
+        expect({e["ev"] for e in asked(lab, mark, "reset.example")} == {"dns", "name"}, "the ISP does not see what it should")
+        on(client)
+        convicted(lab, client, "reset.example")
+        mark = lab.a.mark()
+        fakes = [dig("reset.example", "A"), dig("reset.example", "AAAA"), dig("ReSeT.example", "A")]
+        expect([status for status, _ in fakes] == ["NOERROR"] * 3, f"answers for a blocked site: {fakes}")
+        expect(fakes[0][1][0].startswith(("198.18.", "198.19.")) and fakes[1][1][0].startswith("2001:2:"), f"no fakes: {fakes}")
+        for kind in ("HTTPS", "MX", "TXT"):
+            status, _ = dig("reset.example", kind, timeout=5)
+            expect(status == "NOERROR", f"{kind} of a blocked site: {status}")
+        loads(lab.visitor.curl("https://reset.example/", "-4"), "by IPv4")
+        loads(lab.visitor.curl("https://reset.example/", "-6"), "by IPv6")
+        seen = asked(lab, mark, "reset.example")
+        expect(not seen, f"on the line: {seen}")
+        expect(dig("open.example")[1][0].startswith(("198.18.", "198.19.")), "an open site has no fake")
+        expect(dig("nowhere.example")[0] == "NXDOMAIN", "a name that nobody has exists")
+        expect(dig("reset.example", server="80.1.1.53")[1] == fakes[0][1], "another answer where the server is named")
+        tcp = lab.visitor.run("dig", "+tcp", "+short", "reset.example", "@80.1.1.53").stdout.split()
+        expect(tcp == fakes[0][1], f"by TCP: {tcp}")
+        expect(dig("connectivitycheck.gstatic.com")[0] != "timeout", "a name by which a network is tried is not asked for")
+        client.command("rules", "add", "never", "calm.example")
+        expect(dig("calm.example")[0] == "NXDOMAIN", "a name that a rule refuses exists")
+
+
+@scenario("system: Chromium, that knows of no proxy", "surang")
+def chromium(lab):
+    lab.a.add("sni-reset reset.example records")
+    with Client(lab, background_probes=False) as client:
+        on(client)
+        convicted(lab, client, "reset.example")
+        mark = lab.a.mark()
+        for name in ("reset.example", "open.example"):
+            page, _ = lab.visitor.chromium(f"https://{name}/")
+            expect(f"Hello from {name}" in page, f"{name}: {page[:200]}")
+        seen = asked(lab, mark, "reset.example")
+        expect(not seen, f"on the line: {seen}")
+
+
+def resolver_at(lab, address):
+    """On the client's computer, which asks the provider's."""
+    return Daemon(["dnsmasq", "-k", "-h", "-R", "-u", "root", "-g", "root", "-C", "/dev/null", "-a", address, "-z", "-x",
+                   os.path.join(lab.directory, "stub.pid"), "-S", RESOLVER4], os.path.join(lab.directory, "stub.log"),
+                  lab.network.ns["cl"])
+
+
+@scenario("system: a resolver on this computer, between the programs and the name server", "surang")
+def stub(lab):
+    resolver = resolver_at(lab, "127.0.0.1")
+    try:
+        lab.network.name_server_of("cl", "127.0.0.1")
+        wait_until(lambda: lab.visitor.dig("open.example")[1], 5, "the resolver works")
+        lab.a.add("sni-reset reset.example records")
+        with Client(lab, background_probes=False) as client:
+            on(client)
+            convicted(lab, client, "reset.example")
+            mark, traffic = lab.a.mark(), Traffic(lab)
+            for name in ("reset.example", "open.example", "fresh.example"):
+                loads(lab.visitor.curl(f"https://{name}/"), name)
+            seen = asked(lab, mark, "reset.example")
+            expect(not seen, f"on the line: {seen}")
+            expect(traffic.direct("open.example") and traffic.direct("fresh.example"), "open sites were not direct")
+            expect([c["subject"] for c in client.convictions()] == ["reset.example"], f"convicted: {client.convictions()}")
+            client.daemon.kill()
+        time.sleep(1.1)  # for which it keeps a fake
+        works_directly(lab, "after kill -9")
+    finally:
+        resolver.stop()
+        lab.network.set_resolver("cl")
+
+
+@scenario("system: what is excepted, and a program that is not root's", "surang")
+def excepted(lab):
+    lab.a.add("sni-reset reset.example records")
+    top = ["[capture]", "enabled = true", f'except = ["{address4("four.example")}"]', 'except_users = ["nobody"]']
+    with Client(lab, bottom=top, background_probes=False) as client:
+        wait_until(lambda: client.status()["capture"]["on"], 5, "captures from the start")
+        convicted(lab, client, "reset.example")
+        as_nobody = ["setpriv", "--reuid", "nobody", "--clear-groups", "curl", "-sS", "-o", "/dev/null", "--max-time", "5"]
+        ca = ["--cacert", lab.authority.certificate]
+        expect(lab.visitor.run(*as_nobody, *ca, "https://reset.example/").returncode != 0, "an excepted user's program is captured")
+        expect(lab.visitor.run(*as_nobody, "http://open.example/").returncode == 0, "an excepted user has no network")
+        fake = lab.visitor.dig("open.example")[1][0]
+        expect(lab.visitor.run(*as_nobody, "--resolve", f"open.example:80:{fake}", "http://open.example/").returncode == 0,
+               "a fake leads an excepted user nowhere")
+        opened = client.status()["connections"]["total"]
+        expect(lab.visitor.run("curl", "-sS", "-o", "/dev/null", f"http://{address4('four.example')}/").returncode == 0, "excepted")
+        expect(client.status()["connections"]["total"] == opened, "an excepted address is captured")
+        asked_by = lab.visitor.run("setpriv", "--reuid", "nobody", "--clear-groups", client.binary, "capture", "off")
+        expect(asked_by.returncode == 77, f"nobody's `capture off`: {asked_by.returncode} {asked_by.stderr}")
+        with open(client.config) as file:
+            text = file.read()
+        with open(client.config, "w") as file:
+            file.write(text.replace("enabled = true", "enabled = false"))
+        client.daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not client.status()["capture"]["on"], 5, "what is written holds once it is read again")
+        expect(lab.visitor.curl("https://reset.example/").exit != 0, "captured though it is off")
+
+
+@scenario("system: a client that may not capture says so", "surang")
+def not_permitted(lab):
+    with Client(lab, without=["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin"]) as client:
+        refused = client.command("capture", "on", check=False)
+        expect(refused.returncode == 77 and "CAP_NET_ADMIN" in refused.stderr, f"{refused.returncode}: {refused.stderr}")
+        expect(not client.status()["capture"]["on"], "it says that it captures")
+        works_directly(lab, "beside it")
+
+
+@scenario("system: DNS that lies, to programs that know of no proxy", "surang")
+def lies(lab):
+    for name, lie in (("poison.example", "10.10.34.34"), ("bogus.example", "nxdomain")):
+        lab.a.add(f"dns-poison {name} {lie}")
+    with Client(lab, background_probes=False) as client:
+        on(client)
+        for name in ("poison.example", "bogus.example"):
+            loads(lab.visitor.curl(f"https://{name}/"), name)
+
+
+def by_quic(lab, name, namespace=None):
+    visitor = namespace or lab.visitor
+    with tempfile.TemporaryDirectory(dir=lab.directory) as directory:
+        visitor.run("gtlsclient", "-q", "--exit-on-all-streams-close", f"--download={directory}", name, "443",
+                    f"https://{name}/1m", timeout=20)
+        with open(lab.sites.object("1m"), "rb") as sent, open(os.path.join(directory, "1m"), "rb") as got:
+            expect(got.read() == sent.read(), f"{name}: other bytes")
+
+
+@scenario("system: HTTP/3 of a blocked site goes by the bridge, that of others directly", "surang")
+def http3(lab):
+    with quic_site(lab, "reset.example"), quic_site(lab, "open.example"), Client(lab, background_probes=False) as client:
+        lab.a.add("sni-reset reset.example records")
+        on(client)
+        convicted(lab, client, "reset.example")
+        mark, at_bridge = lab.a.mark(), lab.watch.mark()
+        for name in ("reset.example", "open.example"):
+            by_quic(lab, name)
+        here = {name: flows(lab.a, mark, name) for name in ("reset.example", "open.example")}
+        there = {name: flows(lab.watch, at_bridge, name) for name in here}
+        expect(here == {"reset.example": 0, "open.example": 1}, f"seen by the ISP: {here}")
+        expect(there == {"reset.example": 1, "open.example": 0}, f"from {BRIDGE.host4}: {there}")
+
+
+@contextlib.contextmanager
+def household(lab):
+    """A visitor of the household."""
+    lab.network.household()
+    with tempfile.TemporaryDirectory(dir=lab.directory) as directory:
+        try:
+            yield Visitor(lab.network.ns["hm"], lab.authority, directory)
+        finally:
+            lab.network.no_household()
+
+
+@scenario("system: a household behind a router that captures", "surang")
+def router(lab):
+    lab.a.add("sni-reset reset.example records")
+    lab.a.add("dns-poison local.example 127.0.0.1")
+    with household(lab) as home, quic_site(lab, "reset.example"), Client(lab, background_probes=False) as client:
+        loads(home.curl("https://open.example/"), "before the capture")
+        expect(home.curl("https://reset.example/").exit != 0, "not blocked before the capture")
+        on(client, "--lan", "lan0")
+        loads(home.curl("https://reset.example/"), "the first visit")
+        wait_until(client.convictions, 8, "convicted")
+        settled(lab, "reset.example")
+        mark = lab.a.mark()
+        loads(home.curl("https://reset.example/", "-4"), "by IPv4")
+        loads(home.curl("https://reset.example/", "-6"), "by IPv6")
+        loads(home.curl("https://open.example/"), "the open site")
+        by_quic(lab, "reset.example", home)
+        inside = Daemon(["python3", "-m", "http.server", "--bind", "127.0.0.1", "80"], os.path.join(lab.directory, "inside.log"),
+                        lab.network.ns["cl"])
+        try:
+            wait_until(lambda: lab.visitor.run("curl", "-so", "/dev/null", "http://127.0.0.1/").returncode == 0, 5, "a server inside")
+            for name in ("localhost", "printer", "local.example"):
+                lie = home.run("curl", "-sS", "--max-time", "5", "-H", f"Host: {name}", "http://198.19.200.200/")
+                expect(lie.returncode != 0 and "Directory" not in lie.stdout, f"a guest got to loopback by {name}: {lie.stdout}")
+            by_name = home.run("curl", "-sS", "--max-time", "5", "http://local.example/")
+            expect("Directory" not in by_name.stdout, f"a guest got to loopback by a name: {by_name.stdout}")
+            here = lab.visitor.run("curl", "-sS", "--max-time", "5", "-H", "Host: local.example", "http://198.19.200.200/")
+            expect("Directory" in here.stdout, f"the name does not lead there at all: {here.stdout} {here.stderr}")
+        finally:
+            inside.stop()
+        expect(not asked(lab, mark, "reset.example"), "the blocked site was on the line")
+        expect(flows(lab.a, mark, "reset.example") == 0, "its datagrams were on the line")
+        client.daemon.kill()
+        loads(home.curl("https://open.example/"), "right after kill -9")
+        expect(home.curl("https://reset.example/").exit != 0, "still captured after kill -9")
+
+
+@scenario("system: a container that is named, whose names this computer's resolver finds", "surang")
+def container(lab):
+    lab.a.add("sni-reset reset.example records")
+    with household(lab) as home, Client(lab, background_probes=False) as client:
+        lab.network.name_server_of("hm", HOUSEHOLD4 + ".1")
+        resolver = resolver_at(lab, HOUSEHOLD4 + ".1")
+        try:
+            wait_until(lambda: home.dig("open.example")[1], 5, "the resolver works")
+            on(client, "--lan", "lan0")
+            loads(home.curl("https://reset.example/"), "the first visit")
+            loads(home.curl("https://open.example/"), "an open site")
+        finally:
+            resolver.stop()
+
+
+# What comes back from a fake: to a connection at two ports, to a question, to any other datagram.
+STRANGER = """import socket, sys
+question = bytes.fromhex('000101000001000000000000046f70656e07') + b'example' + bytes.fromhex('0000010001')
+family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
+for port in (53, 443):
+    with socket.socket(family, socket.SOCK_STREAM) as here:
+        here.settimeout(1)
+        try:
+            here.connect((sys.argv[1], port))
+            print('connected', port)
+        except OSError as e:
+            print('' if isinstance(e, TimeoutError) else e)
+for port in (53, 5000):
+    with socket.socket(family, socket.SOCK_DGRAM) as here:
+        here.settimeout(1)
+        here.connect((sys.argv[1], port))
+        try:
+            here.send(question)
+            here.recv(2000)
+            print('answered', port)
+        except OSError as e:
+            print('' if isinstance(e, TimeoutError) else e)
+"""
+
+
+def tries(lab, part, address):
+    return sh("ip", "netns", "exec", lab.network.ns[part], "python3", "-c", STRANGER, address).stdout.split("\n")
+
+
+@scenario("system: strangers get nothing from a fake: neither a neighbour, nor the provider", "surang")
+def strangers(lab):
+    network = lab.network
+    routes = [("-4", "198.18.0.0/15", A.host4), ("-6", "2001:2::/48", A.host6)]
+    with household(lab), Client(lab, background_probes=False) as client:
+        for family, fakes, via in routes:
+            network.ip(A.name, family, "route", "add", fakes, "via", via)
+        try:
+            on(client)
+            fakes = [lab.visitor.dig("open.example", kind)[1][0] for kind in ("A", "AAAA")]
+            opened = client.status()["connections"]["total"]
+            for part in (A.name, "hm"):
+                for fake in fakes:
+                    said = [word for word in tries(lab, part, fake) if word]
+                    expect(not said, f"{part} at {fake}: {said}")
+            expect(client.status()["connections"]["total"] == opened, "a stranger's connection is captured")
+            said = "".join(tries(lab, "cl", fakes[0]))
+            expect("connected 443" in said, f"at {fakes[0]} from this computer: {said}")
+            on(client, "--lan", "lan0")
+            fake = lab.visitor.dig("open.example")[1][0]
+            said = "".join(tries(lab, "hm", fake))
+            expect("connected 443" in said and "answered 53" in said, f"{fake} from the household: {said}")
+        finally:
+            for family, fakes, _ in routes:
+                network.ip(A.name, family, "route", "del", fakes)
