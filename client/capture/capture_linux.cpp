@@ -75,6 +75,7 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     desk.as_they_come = [this](const std::string& name) {
       return capture::tries_network(name) || of_this_network(name);
     };
+    desk.name_servers = system_name_servers;
     desk.families = [this] {
       const auto way = way_out(executor);
       return std::pair(way.v4.has_value(), way.v6.has_value() && has_v6);
@@ -181,13 +182,12 @@ struct Capture::Impl : std::enable_shared_from_this<Capture::Impl> {
     const LocalListener::Serve serve = [self](tcp::socket socket, TaskGroup::Task task) {
       error_code ignored;
       const auto to = socket.local_endpoint(ignored);
-      if (to.port() != kDnsPort) {
-        const auto from = socket.remote_endpoint(ignored).address();
-        const bool guest = !capture::is_own_address(from).value_or(false);
+      const auto from = socket.remote_endpoint(ignored).address();
+      const bool guest = !capture::is_own_address(from).value_or(false);
+      if (to.port() != kDnsPort)
         return serve_captured(std::move(socket), self->sessions, self->names, guest, task);
-      }
       const udp::endpoint server(unmapped(to.address()), to.port());
-      return self->dns.serve(make_tcp_stream(std::move(socket)), server);
+      return self->dns.serve(make_tcp_stream(std::move(socket)), {server, capture::DnsDesk::By::tcp, guest});
     };
     co_await listener->run(self->programs, serve);
   }

@@ -25,8 +25,9 @@ constexpr const char* kPrivate6 = "::/127, fc00::/7, fe80::/10, ff00::/8";
 // else, so fakes are taken from all but ourselves. From outside they are taken from `lan` alone: anybody else
 // who sends packets to this computer would have a proxy and a resolver here, and could see who runs Surang.
 // "alive" holds the protocols for as long as this process says that it lives; no connection begins to be
-// taken after that. Names are asked for wherever the name server is; what else stays in this network is not
-// taken, nor DHCP's. A taken packet that finds no way back here is not for the line.
+// taken after that, and what has no connection goes its own way again. Names are asked for wherever the name
+// server is; what else stays in this network is not taken, nor DHCP's. A taken packet that finds no way back
+// here is not for the line.
 constexpr const char* kRules = R"(table inet surang {
  flags owner
  set alive {
@@ -40,9 +41,13 @@ constexpr const char* kRules = R"(table inet surang {
   ip daddr $fake4 goto from_here
   ip6 daddr $fake6 goto from_here
   meta mark != 0 return
+  jump released
   ct mark & $mask == $taken meta mark set $taken accept
   $except_users
   meta skuid 0-4294967294 jump choose
+ }
+ chain released {
+  meta l4proto udp meta l4proto != @alive ct mark set ct mark & $others
  }
  chain from_here {
   ct mark & $mask == $taken meta mark set $taken accept
@@ -59,6 +64,7 @@ constexpr const char* kRules = R"(table inet surang {
  chain from_lan {
   meta mark != 0 return
   ct direction reply return
+  jump released
   ct mark & $mask == $taken goto take
   jump choose
   meta mark $taken goto take

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "client/capture/asking.hpp"
 #include "client/capture/dns_desk.hpp"
 #include "client/capture/fake_addresses.hpp"
 #include "client/routing/outbound.hpp"
@@ -35,7 +36,7 @@ class CapturedDatagrams {
   void take(std::span<const std::uint8_t> payload, const Udp::endpoint& from, const Udp::endpoint& to);
   /// To a program, as if from there.
   void give(std::span<const std::uint8_t> payload, const Udp::endpoint& from, const Udp::endpoint& to);
-  asio::awaitable<void> answer(std::vector<std::uint8_t> query, Udp::endpoint from, Udp::endpoint server);
+  asio::awaitable<void> answer(std::vector<std::uint8_t> query, Udp::endpoint from, DnsDesk::Asked asked);
   asio::awaitable<void> live(std::shared_ptr<Program> program, Udp::endpoint from);
 
   const asio::any_io_executor executor_;
@@ -45,7 +46,7 @@ class CapturedDatagrams {
   TaskGroup& tasks_;
   std::map<Udp::endpoint, std::shared_ptr<Program>> programs_;
   std::map<Udp::endpoint, Face> faces_;  // sockets that send as somebody else
-  unsigned asking_ = 0;
+  Asking asking_;
 };
 
 }  // namespace surang::client::capture

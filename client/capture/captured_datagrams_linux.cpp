@@ -17,8 +17,7 @@ using asio::ip::udp;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint16_t kDnsPort = 53;
-constexpr unsigned kMostInARow = 64;    // datagrams, before others run
-constexpr unsigned kMostAsking = 1024;  // questions to name servers at a time
+constexpr unsigned kMostInARow = 64;  // datagrams, before others run
 constexpr std::size_t kMostPrograms = 2048, kMostFaces = 1024;
 constexpr std::chrono::seconds kProgramIdle{300};  // RFC 4787 4.3 recommends five minutes
 
@@ -93,8 +92,10 @@ void CapturedDatagrams::take(std::span<const std::uint8_t> payload, const udp::e
   // Nothing captured is for loopback: somebody has found our port, and what is forwarded there comes back.
   if (unmapped(to.address()).is_loopback()) return;
   if (to.port() == kDnsPort) {
-    if (is_own_address(from.address()).value_or(false)) dns_.note(to);
-    if (asking_ < kMostAsking) tasks_.spawn(answer({payload.begin(), payload.end()}, from, to));
+    const bool guest = !is_own_address(from.address()).value_or(false);
+    if (!guest) dns_.note(to);
+    if (asking_.may(from.address(), guest))
+      tasks_.spawn(answer({payload.begin(), payload.end()}, from, {to, DnsDesk::By::udp, guest}));
     return;
   }
   const auto as = endpoint_in_words(to);
@@ -134,15 +135,10 @@ asio::awaitable<void> CapturedDatagrams::live(std::shared_ptr<Program> program, 
 }
 
 asio::awaitable<void> CapturedDatagrams::answer(std::vector<std::uint8_t> query, udp::endpoint from,
-                                                udp::endpoint server) {
-  struct Asking {
-    unsigned& count;
-    explicit Asking(unsigned& c) : count(c) { ++count; }
-    ~Asking() { --count; }
-  };
-  const Asking asking(asking_);
-  const auto reply = co_await dns_.answer(std::move(query), server, DnsDesk::By::udp);
-  if (!reply.empty()) give(reply, server, from);
+                                                DnsDesk::Asked asked) {
+  const Asking::One one(asking_, from.address());
+  const auto reply = co_await dns_.answer(std::move(query), asked);
+  if (!reply.empty()) give(reply, asked.server, from);
 }
 
 void CapturedDatagrams::give(std::span<const std::uint8_t> payload, const udp::endpoint& from,

@@ -88,31 +88,31 @@ DnsDesk::DnsDesk(asio::any_io_executor executor, Outbound& outbound, FakeAddress
                  DnsDeskOptions options)
     : executor_(std::move(executor)), outbound_(outbound), names_(names), options_(std::move(options)) {}
 
-asio::awaitable<Bytes> DnsDesk::answer(Bytes query, udp::endpoint server, By by) {
+asio::awaitable<Bytes> DnsDesk::answer(Bytes query, Asked asked) {
   auto question = DnsQuestion::parse(query);
   const bool a_sites =
       question && question->internet && !question->name.empty() && !is_local_name(question->name);
-  if (!a_sites || options_.ours(question->name)) co_return co_await relay(std::move(query), server, by);
+  if (!a_sites || options_.ours(question->name)) co_return co_await relay(std::move(query), std::move(asked));
   const Endpoint to(question->name, 443);
   const auto standing = outbound_.standing(to, to.host());
   const bool for_address = question->type == kTypeA || question->type == kTypeAaaa;
   const bool hidden = standing == Standing::blocked || standing == Standing::tunnelled;
   if (standing == Standing::refused) co_return make_dns_answer(query, *question, DnsCode::no_such_name);
   if (!hidden && (standing == Standing::own || options_.as_they_come(question->name)))
-    co_return co_await relay(std::move(query), server, by);
+    co_return co_await relay(std::move(query), std::move(asked));
   // What they say of a site's addresses and keys goes round the name that a fake stands for, and its absence
   // is nothing odd.
   if (question->type == kTypeHttps || question->type == kTypeSvcb)
     co_return make_dns_answer(query, *question, DnsCode::ok);
   if (for_address && hidden) co_return fake(query, *question);
-  if (for_address) co_return co_await answer_address(std::move(query), std::move(*question), server, by);
+  if (for_address)
+    co_return co_await answer_address(std::move(query), std::move(*question), std::move(asked));
   if (hidden) co_return co_await encrypted(std::move(query), std::move(*question));
-  co_return co_await relay(std::move(query), server, by);
+  co_return co_await relay(std::move(query), std::move(asked));
 }
 
 // The wait is no loss: whoever asks will connect, and then the same is asked.
-asio::awaitable<Bytes> DnsDesk::answer_address(Bytes query, DnsQuestion question, udp::endpoint server,
-                                               By by) {
+asio::awaitable<Bytes> DnsDesk::answer_address(Bytes query, DnsQuestion question, Asked asked) {
   struct LookedUp {
     static asio::awaitable<Result<Outbound::NameWord>> up(Outbound& outbound, std::string name) {
       auto word = co_await outbound.look_up(std::move(name));
@@ -122,7 +122,8 @@ asio::awaitable<Bytes> DnsDesk::answer_address(Bytes query, DnsQuestion question
   auto looking = LookedUp::up(outbound_, question.name);
   const auto word = co_await with_timeout(options_.look_up_wait, std::move(looking));
   // Perhaps the server that was asked knows better, which is a VPN's.
-  if (word && (!word->exists || !word->own.empty())) co_return co_await relay(std::move(query), server, by);
+  if (word && (!word->exists || !word->own.empty()))
+    co_return co_await relay(std::move(query), std::move(asked));
   co_return fake(query, question);
 }
 
@@ -141,25 +142,29 @@ asio::awaitable<Bytes> DnsDesk::encrypted(Bytes query, DnsQuestion question) {
   co_return make_dns_answer(query, question, DnsCode::failed);
 }
 
-asio::awaitable<Bytes> DnsDesk::relay(Bytes query, udp::endpoint server, By by) {
+asio::awaitable<Bytes> DnsDesk::relay(Bytes query, Asked asked) {
   struct Counted {
     unsigned& count;
     explicit Counted(unsigned& c) : count(c) { ++count; }
     ~Counted() { --count; }
   };
   if (relaying_ >= kMostRelaying) co_return Bytes{};
+  if (asked.guest && !is_public_address(asked.server.address())) {
+    const auto systems = options_.name_servers();
+    if (std::ranges::find(systems, asked.server) == systems.end()) co_return Bytes{};
+  }
   const Counted counted(relaying_);
-  auto asking =
-      by == By::udp ? ask_by_udp(executor_, server, std::move(query)) : ask_by_tcp(server, std::move(query));
+  auto asking = asked.by == By::udp ? ask_by_udp(executor_, asked.server, std::move(query))
+                                    : ask_by_tcp(asked.server, std::move(query));
   auto reply = co_await with_timeout(options_.relay_wait, std::move(asking));
   co_return reply ? std::move(*reply) : Bytes{};
 }
 
-asio::awaitable<void> DnsDesk::serve(StreamPtr stream, udp::endpoint server) {
+asio::awaitable<void> DnsDesk::serve(StreamPtr stream, Asked asked) {
   for (;;) {
     auto query = co_await read_message(*stream);
     if (!query) co_return;
-    const auto reply = co_await answer(std::move(*query), server, By::tcp);
+    const auto reply = co_await answer(std::move(*query), asked);
     if (reply.empty()) co_return;
     const auto message = framed(reply);
     const auto sent = co_await stream->write_all(asio::buffer(message));

@@ -23,6 +23,8 @@ struct DnsDeskOptions {
   /// Names that are answered as they come unless they are blocked: this network's, and those by which a
   /// network is tried.
   std::function<bool(const std::string& name)> as_they_come;
+  /// Where names are asked for by the system.
+  std::function<std::vector<asio::ip::udp::endpoint>()> name_servers;
   /// Which of IPv4 and IPv6 lead out of this machine now.
   std::function<std::pair<bool, bool>()> families;
   std::chrono::milliseconds look_up_wait{
@@ -34,14 +36,21 @@ class DnsDesk {
  public:
   using Bytes = std::vector<std::uint8_t>;
   enum class By { udp, tcp };
+  /// A server that was asked, and by whom: a program of this computer, or a guest behind it.
+  struct Asked {
+    asio::ip::udp::endpoint server;
+    By by = By::udp;
+    bool guest = false;
+  };
 
   /// `outbound` and `names` must outlive it.
   DnsDesk(asio::any_io_executor executor, Outbound& outbound, FakeAddresses& names, DnsDeskOptions options);
 
-  /// The answer to a query that was on its way to `server`; empty: there is none.
-  asio::awaitable<Bytes> answer(Bytes query, asio::ip::udp::endpoint server, By by);
+  /// The answer to a query that was on its way there; empty: there is none. In the inner network a guest is
+  /// led to the system's own name servers alone: of others a firewall may keep it away.
+  asio::awaitable<Bytes> answer(Bytes query, Asked asked);
   /// The same on a connection, until it ends.
-  asio::awaitable<void> serve(StreamPtr stream, asio::ip::udp::endpoint server);
+  asio::awaitable<void> serve(StreamPtr stream, Asked asked);
   /// A program of this computer has asked that server: where nothing else tells, it may be the one that a
   /// resolver here asks. Not to be called for guests, who would choose everybody's.
   void note(const asio::ip::udp::endpoint& server);
@@ -49,9 +58,8 @@ class DnsDesk {
   std::vector<asio::ip::udp::endpoint> servers() const;
 
  private:
-  asio::awaitable<Bytes> answer_address(Bytes query, DnsQuestion question, asio::ip::udp::endpoint server,
-                                        By by);
-  asio::awaitable<Bytes> relay(Bytes query, asio::ip::udp::endpoint server, By by);
+  asio::awaitable<Bytes> answer_address(Bytes query, DnsQuestion question, Asked asked);
+  asio::awaitable<Bytes> relay(Bytes query, Asked asked);
   asio::awaitable<Bytes> encrypted(Bytes query, DnsQuestion question);
   Bytes fake(const Bytes& query, const DnsQuestion& question);
 

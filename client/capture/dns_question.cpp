@@ -10,7 +10,7 @@ namespace {
 using Wire = std::span<const std::uint8_t>;
 
 constexpr std::size_t kHead = 12, kLongestName = 255;
-constexpr std::uint16_t kInternet = 1, kOpt = 41;
+constexpr std::uint16_t kInternet = 1, kAnyClass = 255, kOpt = 41;
 constexpr std::uint8_t kIsReply = 0x80, kOperation = 0x78, kRecursionDesired = 0x01,
                        kRecursionAvailable = 0x80;
 
@@ -60,7 +60,8 @@ std::optional<DnsQuestion> DnsQuestion::parse(Wire query) {
   if (!end || *end + 4 > query.size()) return std::nullopt;
   DnsQuestion question;
   question.type = number_at(query, *end);
-  question.internet = number_at(query, *end + 2) == kInternet;
+  const auto of_class = number_at(query, *end + 2);
+  question.internet = of_class == kInternet || of_class == kAnyClass;
   question.size = *end + 4;
   question.edns = asks_by_edns(query, question.size);
   if (const auto host = Endpoint::make(name, 53); host && !host->address()) question.name = host->host();

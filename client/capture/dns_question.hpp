@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kFakeTtl = 1;
 struct DnsQuestion {
   std::string name;  ///< lower case, without the last dot; empty for the root and for what is no host's name
   std::uint16_t type = 0;
-  bool internet = false;  ///< of class IN
+  bool internet = false;  ///< of class IN, or of any
   bool edns = false;
   std::size_t size = 0;  ///< of header and question
 

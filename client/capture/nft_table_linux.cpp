@@ -1,4 +1,9 @@
 #include <dlfcn.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
 
 #include "client/capture/nft_table.hpp"
 
@@ -50,7 +55,17 @@ Result<void> NftTable::run(const std::string& commands, std::string& why) {
     }
     library_ = std::move(library);
   }
-  if (!context_) context_ = library_->make(0);
+  if (!context_) {
+    // Where no descriptor is left the library ends the program.
+    const int room = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    if (room < 0) {
+      const error_code failed(errno, boost::system::system_category());
+      why = "nftables cannot be reached: " + failed.message();
+      return failed;
+    }
+    ::close(room);
+    context_ = library_->make(0);
+  }
   if (!context_ || library_->buffer_error(context_) != 0 || library_->buffer_output(context_) != 0) {
     why = "nftables does not start";
     return make_error_code(boost::system::errc::not_enough_memory);

@@ -52,7 +52,9 @@ def captured(lab):
     with Client(lab, background_probes=False) as client:
         expect(lab.visitor.curl("https://reset.example/").exit != 0, "not blocked without the capture")
         on(client)
+        client.daemon.process.send_signal(signal.SIGHUP)
         convicted(lab, client, "reset.example")
+        expect(client.status()["capture"]["on"], "a reload ends what was turned on by hand")
         traffic, mark = Traffic(lab), lab.a.mark()
         for url in ("https://reset.example/", "http://reset.example/", "https://open.example/"):
             loads(lab.visitor.curl(url), url)
@@ -92,6 +94,50 @@ def works_directly(lab, what):
     loads(lab.visitor.curl("https://open.example/", limit=5), what)
 
 
+# Says where each datagram is from, and gives it back.
+ECHO = """import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.bind(('%s', 5000))
+    print('ready', flush=True)
+    while True:
+        said, whom = here.recvfrom(2000)
+        print('from', *whom, flush=True)
+        here.sendto(said, whom)
+"""
+# A talk that goes on, whoever answers or not.
+TALK = """import socket, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+    here.connect(('%s', 5000))
+    here.settimeout(0.3)
+    while True:
+        here.send(b'word')
+        try:
+            print(here.recv(2000).decode(), flush=True)
+        except OSError:
+            pass
+        time.sleep(0.1)
+"""
+
+
+@contextlib.contextmanager
+def talk(lab):
+    """How many answers a talk by UDP has had, that begins late enough to be captured from its beginning."""
+    echo = Daemon(["python3", "-c", ECHO % address4("calm.example")], os.path.join(lab.directory, "talk-echo.log"), lab.network.ns["net"])
+    begun = []
+
+    def words():
+        if not begun:
+            begun.append(Daemon(["python3", "-c", TALK % address4("calm.example")], os.path.join(lab.directory, "talk.log"),
+                                lab.network.ns["cl"]))
+        return begun[0].text().count("word")
+    try:
+        echo.wait_for("ready")
+        yield words
+    finally:
+        for daemon in begun + [echo]:
+            daemon.stop()
+
+
 @scenario("system: kill -9, a client that stands still, and its end: the network works after each", "surang")
 def killed(lab):
     with Client(lab) as client:
@@ -110,11 +156,15 @@ def killed(lab):
             works_directly(lab, f"after {unit}")
             client.command("capture", "off")
             works_directly(lab, "after off without a client and without remains")
-    with Client(lab) as client:
+    with Client(lab) as client, talk(lab) as words:
         on(client)
+        wait_until(lambda: words() > 5, 5, "a talk that is captured")
         client.daemon.process.send_signal(signal.SIGSTOP)
         try:
+            time.sleep(1)
+            heard = words()
             wait_until(lambda: lab.visitor.curl("https://open.example/", limit=1).exit == 0, 20, "open beside a client that stands still")
+            wait_until(lambda: words() > heard, 5, "the talk goes on beside a client that stands still")
         finally:
             client.daemon.process.send_signal(signal.SIGCONT)
         wait_until(lambda: client.status()["capture"]["on"], 5, "it goes on")
@@ -123,16 +173,6 @@ def killed(lab):
     works_directly(lab, "after its end")
 
 
-# Says where each datagram is from, and gives it back.
-ECHO = """import socket
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-    here.bind(('%s', 5000))
-    print('ready', flush=True)
-    while True:
-        said, whom = here.recvfrom(2000)
-        print('from', *whom, flush=True)
-        here.sendto(said, whom)
-"""
 # A call: as many answers as it has got when it ends.
 CALL = """import socket, time
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
@@ -342,6 +382,18 @@ def household(lab):
             lab.network.no_household()
 
 
+def reached_by_udp(lab, part, echo, visitor):
+    """Whether an echo on the router's loopback hears what is sent to local.example there."""
+    echo.wait_for("ready")
+    heard = echo.text().count("from")
+    fake = visitor.dig("local.example")[1][0]
+    expect(fake.startswith(("198.18.", "198.19.")), f"local.example has no fake: {fake}")
+    said = "import socket, time\nwith socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:\n for _ in range(8):\n" \
+           f"  s.sendto(b'word', ('{fake}', 5000))\n  time.sleep(0.1)"
+    sh("ip", "netns", "exec", lab.network.ns[part], "python3", "-c", said)
+    return echo.text().count("from") > heard
+
+
 @scenario("system: a household behind a router that captures", "surang")
 def router(lab):
     lab.a.add("sni-reset reset.example records")
@@ -360,6 +412,7 @@ def router(lab):
         by_quic(lab, "reset.example", home)
         inside = Daemon(["python3", "-m", "http.server", "--bind", "127.0.0.1", "80"], os.path.join(lab.directory, "inside.log"),
                         lab.network.ns["cl"])
+        echo = Daemon(["python3", "-c", ECHO % "127.0.0.1"], os.path.join(lab.directory, "inside-echo.log"), lab.network.ns["cl"])
         try:
             wait_until(lambda: lab.visitor.run("curl", "-so", "/dev/null", "http://127.0.0.1/").returncode == 0, 5, "a server inside")
             for name in ("localhost", "printer", "local.example"):
@@ -369,8 +422,11 @@ def router(lab):
             expect("Directory" not in by_name.stdout, f"a guest got to loopback by a name: {by_name.stdout}")
             here = lab.visitor.run("curl", "-sS", "--max-time", "5", "-H", "Host: local.example", "http://198.19.200.200/")
             expect("Directory" in here.stdout, f"the name does not lead there at all: {here.stdout} {here.stderr}")
+            expect(not reached_by_udp(lab, "hm", echo, home), "a guest's datagrams got to loopback by a name")
+            expect(reached_by_udp(lab, "cl", echo, lab.visitor), "the name does not lead datagrams there at all")
         finally:
             inside.stop()
+            echo.stop()
         expect(not asked(lab, mark, "reset.example"), "the blocked site was on the line")
         expect(flows(lab.a, mark, "reset.example") == 0, "its datagrams were on the line")
         client.daemon.kill()

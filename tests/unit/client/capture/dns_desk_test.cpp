@@ -9,7 +9,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
+#include <memory>
 
+#include "client/capture/asking.hpp"
 #include "client/dns/dns_message.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/support/run.hpp"
@@ -87,6 +89,7 @@ struct Desk {
     DnsDeskOptions o;
     o.ours = [](const std::string& name) { return name == "bridge.example"; };
     o.as_they_come = [](const std::string& name) { return name.ends_with(".lan.example"); };
+    o.name_servers = [this] { return systems; };
     o.families = [this] { return families; };
     o.look_up_wait = 100ms;
     o.relay_wait = 300ms;
@@ -94,7 +97,7 @@ struct Desk {
   }
   asio::awaitable<DnsReply> ask(std::string name, RecordType type = RecordType::a) {
     const auto query = make_dns_query(name, type, 77);
-    const auto answer = co_await desk.answer(query, server.at(), DnsDesk::By::udp);
+    const auto answer = co_await desk.answer(query, {server.at(), DnsDesk::By::udp, guest});
     co_return parse_dns_reply(answer, query);
   }
   // Of a type that is no address's.
@@ -102,9 +105,11 @@ struct Desk {
     auto query = make_dns_query(name, RecordType::a, 78);
     query[query.size() - 11 - 4] = static_cast<std::uint8_t>(type >> 8);
     query[query.size() - 11 - 3] = static_cast<std::uint8_t>(type);
-    co_return co_await desk.answer(query, server.at(), DnsDesk::By::udp);
+    co_return co_await desk.answer(query, {server.at(), DnsDesk::By::udp, guest});
   }
 
+  bool guest = false;
+  std::vector<udp::endpoint> systems;
   std::pair<bool, bool> families{true, true};
   Told told;
   FakeAddresses fakes{100};
@@ -187,6 +192,36 @@ TEST_CASE("what is not to be faked is asked where the program asks") {
   });
 }
 
+TEST_CASE("a guest is led to no name server of the inner network but the system's") {
+  with_desk([](Desk& d) -> asio::awaitable<void> {
+    d.guest = true;
+    CHECK(faked(co_await d.ask("open.example")));
+    const auto nothing = co_await d.ask_other("open.example", 16);
+    CHECK(nothing.empty());
+    CHECK(d.server.questions == 0);
+    d.systems = {d.server.at()};
+    const auto text = co_await d.ask_other("open.example", 16);
+    CHECK(text.size() > 12);
+    CHECK(d.server.questions == 1);
+  });
+}
+
+TEST_CASE("one guest's questions leave room for those of others") {
+  const auto guest = asio::ip::make_address("192.168.7.2"), other = asio::ip::make_address("192.168.7.3");
+  Asking asking;
+  std::vector<std::unique_ptr<Asking::One>> held;
+  while (asking.may(guest, true)) held.push_back(std::make_unique<Asking::One>(asking, guest));
+  CHECK(held.size() == Asking::kMostOfGuest);
+  CHECK(asking.may(other, true));
+  CHECK(asking.may(guest, false));
+  held.pop_back();
+  CHECK(asking.may(guest, true));
+  while (asking.may(other, false)) held.push_back(std::make_unique<Asking::One>(asking, other));
+  CHECK(held.size() == Asking::kMost);
+  held.clear();
+  CHECK(asking.may(guest, true));
+}
+
 TEST_CASE("names that stand for nothing, for something inside, or that a rule refuses") {
   with_desk([](Desk& d) -> asio::awaitable<void> {
     d.told.words["nowhere.example"] = Outbound::NameWord{false, {}};
@@ -209,7 +244,7 @@ TEST_CASE("over TCP messages have their length in front, one after another") {
     const auto executor = co_await asio::this_coro::executor;
     auto [here, there] = surang::test::memory_stream_pair(executor, 1);
     TaskGroup tasks(executor);
-    tasks.spawn(d.desk.serve(std::move(there), d.server.at()));
+    tasks.spawn(d.desk.serve(std::move(there), {d.server.at(), DnsDesk::By::tcp}));
     for (const auto* name : {"a.example", "b.example"}) {
       const auto query = make_dns_query(name, RecordType::a, 5);
       Bytes message{0, static_cast<std::uint8_t>(query.size())};

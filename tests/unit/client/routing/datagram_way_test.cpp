@@ -1,6 +1,9 @@
 // Which way datagrams go.
 #include <doctest.h>
 
+#include <array>
+#include <boost/asio/ip/udp.hpp>
+
 #include "client/routing/router.hpp"
 #include "tests/support/run.hpp"
 #include "tests/unit/client/routing/scripted_world.hpp"
@@ -80,6 +83,28 @@ TEST_CASE("without a bridge datagrams go directly, but where a rule wants one") 
     Router router(io.get_executor(), options, nullptr, store, world.parts());
     CHECK(datagrams_go(router, "open.example:443") == DatagramWay::direct);
     CHECK(datagrams_go(router, "work.example:443") == DatagramWay::refused);
+    co_await router.stop();
+    co_await world.close();
+  });
+}
+
+TEST_CASE("what a guest sends directly reaches public addresses alone") {
+  surang::test::run([](asio::io_context& io) -> asio::awaitable<void> {
+    using asio::ip::udp;
+    World world(io.get_executor());
+    VerdictStore store({});
+    Router router(io.get_executor(), quick_options(), nullptr, store, world.parts());
+    udp::socket inside(io, udp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+    const Endpoint to(asio::ip::make_address("127.0.0.1"), inside.local_endpoint().port());
+    const std::array<std::uint8_t, 4> word{'w', 'o', 'r', 'd'};
+    for (const auto way : {DatagramWay::direct_public, DatagramWay::direct}) {
+      auto flow = co_await router.open_datagrams(way);
+      REQUIRE(flow.has_value());
+      (*flow)->send(to, word);
+      const bool heard = co_await until([&] { return inside.available() > 0; }, 1s);
+      CHECK(heard == (way == DatagramWay::direct));
+      (*flow)->close();
+    }
     co_await router.stop();
     co_await world.close();
   });
