@@ -36,7 +36,12 @@ int capture_on(const std::filesystem::path& config, const std::vector<std::strin
 
 int capture_off(const std::filesystem::path& config, bool as_json) {
   const auto loaded = load_or_default(config);
-  if (loaded.status != kOk) return complain(loaded.status, loaded.why);
+  if (loaded.status != kOk) {
+    // Whom to ask is not known; what somebody has left behind can go.
+    std::string why;
+    if (!clean_up_capture(false, why)) complain(kOk, why);
+    return complain(loaded.status, loaded.why);
+  }
   const auto answer =
       ask_client(control_socket(loaded.options.state_dir), "POST", "/capture?to=off", kAnswerLimit);
   if (answer) return say(*answer, as_json, "Nothing is captured.");

@@ -156,6 +156,14 @@ def killed(lab):
             works_directly(lab, f"after {unit}")
             client.command("capture", "off")
             works_directly(lab, "after off without a client and without remains")
+    with Client(lab) as client:
+        on(client)
+        client.daemon.kill()
+        with open(client.config, "a") as file:
+            file.write("mistaken = \n")
+        refused = client.command("capture", "off", check=False)
+        expect(refused.returncode != 0 and "client.toml" in refused.stderr, f"off by a wrong file: {refused.stderr}")
+        expect("0x74" not in routes_of(lab), "off by a wrong file leaves routes behind")
     with Client(lab) as client, talk(lab) as words:
         on(client)
         wait_until(lambda: words() > 5, 5, "a talk that is captured")
