@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 
+from . import table
 from .block_scenarios import loads
 from .datagram_scenarios import flows, quic_site
 from .network import A, BRIDGE, HOUSEHOLD4, RESOLVER4
@@ -274,6 +275,35 @@ def chromium(lab):
             expect(f"Hello from {name}" in page, f"{name}: {page[:200]}")
         seen = asked(lab, mark, "reset.example")
         expect(not seen, f"on the line: {seen}")
+
+
+@scenario("system: somebody browses for a while, and nothing of what is blocked is on the line", "surang", first=True)
+def browsing(lab):
+    blocked = {"reset.example": "sni-reset reset.example records", "drop.example": "sni-drop drop.example",
+               "poison.example": "dns-poison poison.example 10.10.34.34", "bogus.example": "dns-poison bogus.example nxdomain"}
+    for rule in blocked.values():
+        lab.a.add(rule)
+    with Client(lab) as client:
+        on(client)
+        for name in blocked:
+            loads(lab.visitor.curl(f"https://{name}/"), f"the first visit to {name}")
+            wait_until(lambda: name in [c["subject"] for c in client.convictions()], 20, f"{name} convicted")
+        for name in blocked:
+            settled(lab, name)
+        mark, end, rounds = lab.a.mark(), time.monotonic() + table.BROWSING_S, 0
+        while time.monotonic() < end:
+            for name in [*blocked, "open.example", "calm.example"]:
+                loads(lab.visitor.curl(f"https://{name}/", "-6" if rounds % 2 else "-4"), name)
+                loads(lab.visitor.curl(f"http://{name}/"), f"{name} by plain HTTP")
+                lab.visitor.dig(name, ("A", "AAAA", "HTTPS", "TXT", "MX", "SRV")[rounds % 6])
+            name = list(blocked)[rounds % len(blocked)]
+            page, _ = lab.visitor.chromium(f"https://{name}/")
+            expect(f"Hello from {name}" in page, f"{name} in Chromium: {page[:200]}")
+            rounds += 1
+        seen = [e for name in blocked for e in asked(lab, mark, name)]
+        expect(not seen, f"on the line: {seen[:5]}")
+        expect(asked(lab, mark, "open.example"), "not even the open site was on the line")
+        return f"{rounds} rounds in {table.BROWSING_S:g} s"
 
 
 def resolver_at(lab, address):

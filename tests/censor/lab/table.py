@@ -3,6 +3,7 @@ import collections
 
 Scenario = collections.namedtuple("Scenario", "name needs alone first function")
 TABLE = []
+BROWSING_S = 15  # how long somebody browses where that is looked at as a whole
 
 
 def scenario(name, needs="", alone=False, first=False):
