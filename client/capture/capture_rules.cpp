@@ -25,9 +25,10 @@ constexpr const char* kPrivate6 = "::/127, fc00::/7, fe80::/10, ff00::/8";
 // else, so fakes are taken from all but ourselves. From outside they are taken from `lan` alone: anybody else
 // who sends packets to this computer would have a proxy and a resolver here, and could see who runs Surang.
 // "alive" holds the protocols for as long as this process says that it lives; no connection begins to be
-// taken after that, and what has no connection goes its own way again. Names are asked for wherever the name
-// server is; what else stays in this network is not taken, nor DHCP's. A taken packet that finds no way back
-// here is not for the line.
+// taken after that, and what has no connection goes its own way again. The kernel knows a flow of datagrams
+// by its ports for a while after it has ended, so who gets the port of an ended one of ours begins anew.
+// Names are asked for wherever the name server is; what else stays in this network is not taken, nor DHCP's.
+// A taken packet that finds no way back here is not for the line.
 constexpr const char* kRules = R"(table inet surang {
  flags owner
  set alive {
@@ -36,8 +37,8 @@ constexpr const char* kRules = R"(table inet surang {
  }
  chain output {
   type route hook output priority mangle; policy accept;
-  meta mark $own return
   ct direction reply return
+  meta mark $own ct mark set ct mark & $others | $own return
   ip daddr $fake4 goto from_here
   ip6 daddr $fake6 goto from_here
   meta mark != 0 return
@@ -75,8 +76,9 @@ constexpr const char* kRules = R"(table inet surang {
  }
  chain choose {
   meta l4proto != @alive return
-  ct state != new return
+  ct state { invalid, untracked } return
   meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn return
+  meta l4proto udp ct state != new ct mark & $mask != $own return
   $no_family
   fib daddr type { local, broadcast, multicast, anycast } return
   $except

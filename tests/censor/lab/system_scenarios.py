@@ -254,6 +254,12 @@ def names(lab):
         seen = asked(lab, mark, "reset.example")
         expect(not seen, f"on the line: {seen}")
         expect(dig("open.example")[1][0].startswith(("198.18.", "198.19.")), "an open site has no fake")
+        # The kernel knows Surang's own question for a while, by the ports of both.
+        own = [e["client"].rsplit(":", 1)[1] for e in lab.a.events(mark, "dns", name="open.example")]
+        expect(own, "the ISP was asked nothing for an open site")
+        words = ["dig", "+tries=1", "+short", "-b", f"{A.inside4}.10#{own[0]}", f"@{RESOLVER4}", "reset.example"]
+        wait_until(lambda: lab.visitor.run(*words).stdout.split() == fakes[0][1], 10, "a fake at a port that was Surang's")
+        expect(not asked(lab, mark, "reset.example"), "what is asked from a port that was Surang's is on the line")
         expect(dig("nowhere.example")[0] == "NXDOMAIN", "a name that nobody has exists")
         expect(dig("reset.example", server="80.1.1.53")[1] == fakes[0][1], "another answer where the server is named")
         tcp = lab.visitor.run("dig", "+tcp", "+short", "reset.example", "@80.1.1.53").stdout.split()
