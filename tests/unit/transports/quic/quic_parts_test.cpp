@@ -6,6 +6,7 @@
 
 #include "tests/support/hex.hpp"
 #include "transports/quic/admission.hpp"
+#include "transports/quic/pace.hpp"
 #include "transports/quic/request.hpp"
 #include "transports/quic/scramble.hpp"
 #include "transports/quic/send_buffer.hpp"
@@ -126,4 +127,21 @@ TEST_CASE("a send buffer gives what was not sent, keeps what was not acknowledge
     at += n;
   }
   CHECK(buffer.empty());
+}
+
+TEST_CASE("a pace holds for who sends early and for who is woken late, and not for who had nothing to send") {
+  constexpr ngtcp2_tstamp kMs = NGTCP2_MILLISECONDS;
+  constexpr double kRate = 1000.0 / kMs;  // so that 3000 bytes take 3 ms
+  Pace pace;
+  CHECK(pace.sent(3000, true, 100 * kMs, kRate) == 100 * kMs);
+  CHECK(pace.sent(3000, true, 102 * kMs, kRate) == 103 * kMs);  // early: a debt
+  CHECK(pace.sent(3000, true, 108 * kMs, kRate) == 106 * kMs);  // late: made up for
+  CHECK(pace.sent(3000, true, 500 * kMs, kRate) == 490 * kMs);  // within bounds
+  pace.rest(492 * kMs);                                         // held back by the pace still
+  CHECK(pace.sent(3000, false, 494 * kMs, kRate) == 493 * kMs);
+  CHECK(pace.sent(3000, true, 495 * kMs, kRate) == 496 * kMs);
+  pace.rest(500 * kMs);
+  CHECK(pace.sent(3000, true, 503 * kMs, kRate) == 503 * kMs);
+  CHECK(pace.sent(3000, false, 506 * kMs, 0) == 506 * kMs);  // no pace yet
+  CHECK(pace.sent(3000, false, 506 * kMs, kRate) == 506 * kMs);
 }
