@@ -160,6 +160,7 @@ class Connection {
   ngtcp2_ssize build(ngtcp2_path_storage& path, std::span<std::uint8_t> into, ngtcp2_tstamp now);
   std::optional<ngtcp2_ssize> build_datagram(ngtcp2_path_storage& path, std::span<std::uint8_t> into,
                                              ngtcp2_tstamp now);
+  ngtcp2_ssize build_control(ngtcp2_path_storage& path, std::span<std::uint8_t> into, ngtcp2_tstamp now);
   void said(StreamState& stream, std::size_t n, bool end);
   void say_close(int failure, std::uint64_t application_error);
   void set_clock();
@@ -199,6 +200,7 @@ class Connection {
   Clock::time_point heard_{}, owed_{};  // owed: since when something is sent and nothing heard
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   Pace pace_;
+  Startup startup_;
   Meters meters_;
   std::uint64_t uncounted_in_ = 0, uncounted_out_ = 0;
   error_code error_;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "transports/quic/pace.hpp"
+#include "transports/quic/startup.hpp"
 
 namespace surang::quic::compat {
 
@@ -73,6 +74,12 @@ inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtc
   if (sent == 0) return pace.rest(now);
   const auto rate = figures(connection).pacing_rate;  // bytes a nanosecond
   ngtcp2_conn_update_pkt_tx_time(connection, pace.sent(sent, more, now, rate));
+}
+inline bool startup_goes_on(ngtcp2_conn* connection, ngtcp2_tstamp now, Startup& startup) {
+  const auto s = figures(connection);
+  return s.min_rtt != UINT64_MAX &&
+         startup.goes_on(s.pacing_rate, static_cast<double>(s.delivery_rate_sec) / NGTCP2_SECONDS,
+                         s.latest_rtt, s.min_rtt, now);
 }
 inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
   (void)ngtcp2_conn_shutdown_stream(connection, id, error);
@@ -144,6 +151,9 @@ inline Figures figures(ngtcp2_conn* connection) {
 }
 inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, Pace&) {
   ngtcp2_conn_update_pkt_tx_time(connection, now);
+}
+inline bool startup_goes_on(ngtcp2_conn*, ngtcp2_tstamp, Startup&) {
+  return false;  // not asked for: losses are counted there
 }
 inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
   (void)ngtcp2_conn_shutdown_stream(connection, 0, id, error);
