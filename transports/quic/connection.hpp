@@ -46,7 +46,7 @@ struct ConnectionOptions {
   std::uint32_t max_streams = 1024;                                           ///< that the peer may have open
   /// A stream's is given back when its reader takes bytes. Loss holds the bytes behind it up for a round trip
   /// and more: less would be in the way of a fast and long line.
-  std::uint64_t stream_window = 16 << 20;
+  std::uint64_t stream_window = 24 << 20;
   std::uint64_t window = 32 << 20, max_window = 64 << 20;  ///< the connection's, given back when bytes arrive
   std::uint64_t max_unread = 64 << 20;                     ///< of all streams, before that is held back
 };
@@ -160,6 +160,7 @@ class Connection {
   ngtcp2_ssize build(ngtcp2_path_storage& path, std::span<std::uint8_t> into, ngtcp2_tstamp now);
   std::optional<ngtcp2_ssize> build_datagram(ngtcp2_path_storage& path, std::span<std::uint8_t> into,
                                              ngtcp2_tstamp now);
+  ngtcp2_ssize build_control(ngtcp2_path_storage& path, std::span<std::uint8_t> into, ngtcp2_tstamp now);
   void said(StreamState& stream, std::size_t n, bool end);
   void say_close(int failure, std::uint64_t application_error);
   void set_clock();
@@ -198,7 +199,8 @@ class Connection {
   std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
   Clock::time_point heard_{}, owed_{};  // owed: since when something is sent and nothing heard
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
-  ngtcp2_tstamp paced_until_ = 0;
+  Pace pace_;
+  Startup startup_;
   Meters meters_;
   std::uint64_t uncounted_in_ = 0, uncounted_out_ = 0;
   error_code error_;

@@ -187,6 +187,15 @@ ngtcp2_ssize Connection::build(ngtcp2_path_storage& path, std::span<std::uint8_t
   }
 }
 
+// Whatever belongs to no stream. ngtcp2 takes what is sent from then on for less than might be, and concludes
+// nothing from a rate that does not grow.
+ngtcp2_ssize Connection::build_control(ngtcp2_path_storage& path, std::span<std::uint8_t> into,
+                                       ngtcp2_tstamp now) {
+  ngtcp2_pkt_info info{};
+  return ngtcp2_conn_writev_stream(quic_, &path.path, &info, into.data(), into.size(), nullptr,
+                                   NGTCP2_WRITE_STREAM_FLAG_NONE, -1, nullptr, 0, now);
+}
+
 // An address that has not shown that it receives is sent no more bytes than came from it, so that nobody
 // gains by making a bridge answer somebody else; three times as many (RFC 9000 8.1) where it has resumed, and
 // so was heard before. ngtcp2 takes the admission for such a proof.
@@ -215,6 +224,7 @@ void Connection::flush() {
   const auto quantum = std::max(ngtcp2_conn_get_send_quantum(quic_), kMostPacket);
   int failure = 0;
   std::size_t sent = 0;
+  bool control_first = compat::startup_goes_on(quic_, now, startup_);
   {
     Batch batch(*this);
     while (sent < quantum && !blocked_) {
@@ -224,7 +234,10 @@ void Connection::flush() {
       auto* const at = batch.next();
       ngtcp2_path_storage path;
       ngtcp2_path_storage_zero(&path);
-      const auto n = build(path, {at + kHead, room}, now);
+      const std::span into(at + kHead, room);
+      const bool only_control = std::exchange(control_first, false);
+      const auto n = only_control ? build_control(path, into, now) : build(path, into, now);
+      if (n == 0 && only_control) continue;
       if (n < 0) failure = static_cast<int>(n);
       if (n <= 0) break;
       batch.add(Path::of(path.path), static_cast<std::size_t>(n));
@@ -232,7 +245,7 @@ void Connection::flush() {
     }
   }
   if (failure != 0) return fail(failure);
-  compat::note_sent(quic_, sent, sent >= quantum, now, paced_until_);
+  compat::note_sent(quic_, sent, sent >= quantum, now, pace_);
   set_clock();
   if (used_ == 0) owner_.on_quiet();
 }

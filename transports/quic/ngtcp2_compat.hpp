@@ -11,6 +11,9 @@
 #include <span>
 #include <vector>
 
+#include "transports/quic/pace.hpp"
+#include "transports/quic/startup.hpp"
+
 namespace surang::quic::compat {
 
 #if NGTCP2_VERSION_NUM < 0x010000
@@ -66,17 +69,17 @@ inline Figures figures(ngtcp2_conn* connection) {
   ngtcp2_conn_get_conn_stat(connection, &out);
   return out;
 }
-/// `sent` bytes have left at `now`: says when the next may. Where more is to go and nothing but the pace
-/// holds it back, who was woken late makes up for it, as 1.x does by itself; `paced_until` is what this keeps
-/// for that.
-inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtcp2_tstamp now,
-                      ngtcp2_tstamp& paced_until) {
-  constexpr ngtcp2_duration kMostLate = 10 * NGTCP2_MILLISECONDS;
-  if (sent == 0 && now < paced_until) return;
-  const auto from = paced_until == 0 ? now : std::clamp(paced_until, now - kMostLate, now);
-  ngtcp2_conn_update_pkt_tx_time(connection, from);
+/// `sent` bytes have left at `now`: says when the next may. `more`: nothing but the pace holds them back.
+inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtcp2_tstamp now, Pace& pace) {
+  if (sent == 0) return pace.rest(now);
   const auto rate = figures(connection).pacing_rate;  // bytes a nanosecond
-  paced_until = more && rate > 0 ? from + static_cast<ngtcp2_duration>(static_cast<double>(sent) / rate) : 0;
+  ngtcp2_conn_update_pkt_tx_time(connection, pace.sent(sent, more, now, rate));
+}
+inline bool startup_goes_on(ngtcp2_conn* connection, ngtcp2_tstamp now, Startup& startup) {
+  const auto s = figures(connection);
+  return s.min_rtt != UINT64_MAX &&
+         startup.goes_on(s.pacing_rate, static_cast<double>(s.delivery_rate_sec) / NGTCP2_SECONDS,
+                         s.latest_rtt, s.min_rtt, now);
 }
 inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
   (void)ngtcp2_conn_shutdown_stream(connection, id, error);
@@ -146,8 +149,11 @@ inline Figures figures(ngtcp2_conn* connection) {
   ngtcp2_conn_get_conn_info(connection, &out);
   return out;
 }
-inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, ngtcp2_tstamp&) {
+inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, Pace&) {
   ngtcp2_conn_update_pkt_tx_time(connection, now);
+}
+inline bool startup_goes_on(ngtcp2_conn*, ngtcp2_tstamp, Startup&) {
+  return false;  // not asked for: losses are counted there
 }
 inline void cut_stream(ngtcp2_conn* connection, std::int64_t id, std::uint64_t error) {
   (void)ngtcp2_conn_shutdown_stream(connection, 0, id, error);

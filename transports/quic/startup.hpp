@@ -1,0 +1,31 @@
+// Whether BBR's Startup is still about something. ngtcp2 0.12 lets its window grow but between two losses, so
+// that some loss by chance looks like a full pipe, and a session would crawl up to its path's rate for a
+// minute. Pure; used by ngtcp2_compat.
+#pragma once
+
+#include <ngtcp2/ngtcp2.h>
+
+namespace surang::quic {
+
+class Startup {
+ public:
+  /// What ngtcp2 says at `now`: rates in bytes a nanosecond. True: it paces as in Startup, nothing has queued
+  /// up on the path, and what is delivered has grown by a quarter within eight round trips, which bounds it
+  /// where a path drops and never queues.
+  bool goes_on(double pacing, double delivered, ngtcp2_duration rtt, ngtcp2_duration least_rtt,
+               ngtcp2_tstamp now) noexcept {
+    constexpr double kLeastGain = 2.5;  // Startup has 2.89, the highest after it 1.25
+    if (delivered <= 0 || pacing < kLeastGain * delivered) return false;
+    if (delivered >= 1.25 * best_) {
+      best_ = delivered;
+      since_ = now;
+    }
+    return now - since_ < 8 * least_rtt && rtt - least_rtt < least_rtt / 8;
+  }
+
+ private:
+  double best_ = 0;
+  ngtcp2_tstamp since_ = 0;
+};
+
+}  // namespace surang::quic
