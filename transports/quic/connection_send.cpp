@@ -245,7 +245,7 @@ void Connection::flush() {
     }
   }
   if (failure != 0) return fail(failure);
-  compat::note_sent(quic_, sent, sent >= quantum, now, pace_);
+  compat::note_sent(quic_, sent, sent >= quantum, now, pace_, startup_);
   set_clock();
   if (used_ == 0) owner_.on_quiet();
 }

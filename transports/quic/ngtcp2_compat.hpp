@@ -70,10 +70,13 @@ inline Figures figures(ngtcp2_conn* connection) {
   return out;
 }
 /// `sent` bytes have left at `now`: says when the next may. `more`: nothing but the pace holds them back.
-inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtcp2_tstamp now, Pace& pace) {
+inline void note_sent(ngtcp2_conn* connection, std::size_t sent, bool more, ngtcp2_tstamp now, Pace& pace,
+                      const Startup& startup) {
   if (sent == 0) return pace.rest(now);
-  const auto rate = figures(connection).pacing_rate;  // bytes a nanosecond
-  ngtcp2_conn_update_pkt_tx_time(connection, pace.sent(sent, more, now, rate));
+  const auto s = figures(connection);
+  const bool room = startup.over() && s.min_rtt != UINT64_MAX &&
+                    static_cast<double>(s.bytes_in_flight) < s.pacing_rate * static_cast<double>(s.min_rtt);
+  ngtcp2_conn_update_pkt_tx_time(connection, pace.sent(sent, more, room, now, s.pacing_rate));
 }
 inline bool startup_goes_on(ngtcp2_conn* connection, ngtcp2_tstamp now, Startup& startup) {
   const auto s = figures(connection);
@@ -149,7 +152,7 @@ inline Figures figures(ngtcp2_conn* connection) {
   ngtcp2_conn_get_conn_info(connection, &out);
   return out;
 }
-inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, Pace&) {
+inline void note_sent(ngtcp2_conn* connection, std::size_t, bool, ngtcp2_tstamp now, Pace&, const Startup&) {
   ngtcp2_conn_update_pkt_tx_time(connection, now);
 }
 inline bool startup_goes_on(ngtcp2_conn*, ngtcp2_tstamp, Startup&) {

@@ -134,17 +134,19 @@ TEST_CASE("a pace holds for who sends early and for who is woken late, and not f
   constexpr ngtcp2_tstamp kMs = NGTCP2_MILLISECONDS;
   constexpr double kRate = 1000.0 / kMs;  // so that 3000 bytes take 3 ms
   Pace pace;
-  CHECK(pace.sent(3000, true, 100 * kMs, kRate) == 100 * kMs);
-  CHECK(pace.sent(3000, true, 102 * kMs, kRate) == 103 * kMs);  // early: a debt
-  CHECK(pace.sent(3000, true, 108 * kMs, kRate) == 106 * kMs);  // late: made up for
-  CHECK(pace.sent(3000, true, 500 * kMs, kRate) == 490 * kMs);  // within bounds
-  pace.rest(492 * kMs);                                         // held back by the pace still
-  CHECK(pace.sent(3000, false, 494 * kMs, kRate) == 493 * kMs);
-  CHECK(pace.sent(3000, true, 495 * kMs, kRate) == 496 * kMs);
+  CHECK(pace.sent(3000, true, false, 100 * kMs, kRate) == 100 * kMs);
+  CHECK(pace.sent(3000, true, false, 102 * kMs, kRate) == 103 * kMs);  // early: a debt
+  CHECK(pace.sent(3000, true, false, 108 * kMs, kRate) == 106 * kMs);  // late: made up for
+  CHECK(pace.sent(3000, true, false, 500 * kMs, kRate) == 490 * kMs);  // within bounds
+  pace.rest(492 * kMs);                                                // held back by the pace still
+  CHECK(pace.sent(3000, false, false, 494 * kMs, kRate) == 493 * kMs);
+  CHECK(pace.sent(3000, true, false, 495 * kMs, kRate) == 496 * kMs);
   pace.rest(500 * kMs);
-  CHECK(pace.sent(3000, true, 503 * kMs, kRate) == 503 * kMs);
-  CHECK(pace.sent(3000, false, 506 * kMs, 0) == 506 * kMs);  // no pace yet
-  CHECK(pace.sent(3000, false, 506 * kMs, kRate) == 506 * kMs);
+  CHECK(pace.sent(3000, true, false, 503 * kMs, kRate) == 503 * kMs);
+  CHECK(pace.sent(3000, false, false, 506 * kMs, 0) == 506 * kMs);  // no pace yet
+  CHECK(pace.sent(3000, false, false, 506 * kMs, kRate) == 506 * kMs);
+  CHECK(pace.sent(3000, true, true, 508 * kMs, kRate) == 508 * kMs);  // early, into an empty path: no debt
+  CHECK(pace.sent(3000, true, true, 515 * kMs, kRate) == 511 * kMs);
 }
 
 TEST_CASE("Startup goes on while what is delivered grows and nothing queues up") {
@@ -154,8 +156,11 @@ TEST_CASE("Startup goes on while what is delivered grows and nothing queues up")
   CHECK_FALSE(startup.goes_on(kPaced, 0, kRtt, kRtt, 1000 * kMs));  // nothing is known yet
   CHECK(startup.goes_on(kPaced, kRate, kRtt, kRtt, 1000 * kMs));
   CHECK_FALSE(startup.goes_on(kPaced, kRate, kRtt + 20 * kMs, kRtt, 1100 * kMs));  // a queue
-  CHECK_FALSE(startup.goes_on(1.25 * kRate, kRate, kRtt, kRtt, 1100 * kMs));       // over
   CHECK(startup.goes_on(kPaced, 1.1 * kRate, kRtt, kRtt, 1799 * kMs));
   CHECK_FALSE(startup.goes_on(kPaced, 1.1 * kRate, kRtt, kRtt, 1800 * kMs));  // it grows no more
   CHECK(startup.goes_on(1.5 * kPaced, 1.5 * kRate, kRtt, kRtt, 1900 * kMs));
+  CHECK_FALSE(startup.over());
+  CHECK_FALSE(startup.goes_on(1.5 * kRate, 1.5 * kRate, kRtt, kRtt, 1900 * kMs));
+  CHECK(startup.over());
+  CHECK_FALSE(startup.goes_on(2 * kPaced, 2 * kRate, kRtt, kRtt, 2000 * kMs));
 }
