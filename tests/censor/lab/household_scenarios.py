@@ -8,8 +8,9 @@ from .datagram_scenarios import flows, quic_site
 from .network import A, HOUSEHOLD4
 from .processes import Daemon, sh, wait_until
 from .surang import Client
-from .system_scenarios import ECHO, asked, by_quic, on, resolver_at, settled
+from .system_scenarios import asked, by_quic, on, resolver_at, settled
 from .table import expect, scenario
+from .talks import ECHO, STRANGER
 from .visit import Visitor
 
 
@@ -89,31 +90,6 @@ def container(lab):
             loads(home.curl("https://open.example/"), "an open site")
         finally:
             resolver.stop()
-
-
-# What comes back from a fake: to a connection at two ports, to a question, to any other datagram.
-STRANGER = """import socket, sys
-question = bytes.fromhex('000101000001000000000000046f70656e07') + b'example' + bytes.fromhex('0000010001')
-family = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET
-for port in (53, 443):
-    with socket.socket(family, socket.SOCK_STREAM) as here:
-        here.settimeout(1)
-        try:
-            here.connect((sys.argv[1], port))
-            print('connected', port)
-        except OSError as e:
-            print('' if isinstance(e, TimeoutError) else e)
-for port in (53, 5000):
-    with socket.socket(family, socket.SOCK_DGRAM) as here:
-        here.settimeout(1)
-        here.connect((sys.argv[1], port))
-        try:
-            here.send(question)
-            here.recv(2000)
-            print('answered', port)
-        except OSError as e:
-            print('' if isinstance(e, TimeoutError) else e)
-"""
 
 
 def tries(lab, part, address):

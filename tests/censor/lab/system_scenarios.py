@@ -14,6 +14,7 @@ from .processes import Daemon, sh, wait_until
 from .sites import address4, address6
 from .surang import Client, Traffic, is_site
 from .table import expect, scenario
+from .talks import CALL, ECHO, TALK
 
 UNITS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../packaging/systemd")
 
@@ -94,31 +95,6 @@ def works_directly(lab, what):
     loads(lab.visitor.curl("https://open.example/", limit=5), what)
 
 
-# Says where each datagram is from, and gives it back.
-ECHO = """import socket
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-    here.bind(('%s', 5000))
-    print('ready', flush=True)
-    while True:
-        said, whom = here.recvfrom(2000)
-        print('from', *whom, flush=True)
-        here.sendto(said, whom)
-"""
-# A talk that goes on, whoever answers or not.
-TALK = """import socket, time
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-    here.connect(('%s', 5000))
-    here.settimeout(0.3)
-    while True:
-        here.send(b'word')
-        try:
-            print(here.recv(2000).decode(), flush=True)
-        except OSError:
-            pass
-        time.sleep(0.1)
-"""
-
-
 @contextlib.contextmanager
 def talk(lab):
     """How many answers a talk by UDP has had, that begins late enough to be captured from its beginning."""
@@ -179,23 +155,6 @@ def killed(lab):
         works_directly(lab, "once it goes on")
     expect("surang" not in rules_of(lab) and "0x74" not in routes_of(lab), "a client that has ended leaves something behind")
     works_directly(lab, "after its end")
-
-
-# A call: as many answers as it has got when it ends.
-CALL = """import socket, time
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
-    here.connect(('%s', 5000))
-    here.settimeout(1)
-    got = 0
-    for number in range(80):
-        here.send(b'%%d' %% number)
-        try:
-            got += here.recv(2000) == b'%%d' %% number
-        except TimeoutError:
-            pass
-        time.sleep(0.03)
-    print('got', got)
-"""
 
 
 @scenario("system: what was there before the capture goes on, and so does what comes from outside", "surang")
