@@ -26,7 +26,8 @@ TEST_CASE("rules name the ports, the marks and what is excepted") {
         "tcp tproxy ip6 to [::1]:1003 accept", "udp tproxy ip6 to [::1]:1004 accept",
         "iifname { \"eth1\", \"br-lan\" } jump from_lan\n", "ip daddr 203.0.113.0/24 return",
         "ip6 daddr 2001:db8::1/128 return", "ip daddr 192.0.2.7/32 return", "meta skuid { \"tor\" } return",
-        "ct mark & 0xff == 0x74 ", "ct mark set ct mark & 0xffffff00 | 0x74"})
+        "ct mark & 0xff == 0x74 ", "ct mark set ct mark & 0xffffff00 | 0x74",
+        "meta l4proto udp ct state != new ct mark & 0xff != 0x73 return"})
     CHECK_MESSAGE(has(rules, part), part);
   CHECK(!has(rules, "$"));
   CHECK(!has(rules, "add element"));
@@ -46,7 +47,7 @@ TEST_CASE("fakes are taken from this machine and lan, from nobody else") {
     const auto here = first_of(std::string(range) + "goto from_here", output);
     CHECK(here < first_of("skuid", output));
     CHECK(here < first_of("meta mark != 0", output));
-    CHECK(here > first_of("meta mark 0x73 return", output));
+    CHECK(here > first_of("meta mark 0x73 ct mark set ct mark & 0xffffff00 | 0x73 return", output));
     const auto outside = first_of(range, prerouting);
     CHECK(outside == first_of(std::string(range) + "drop", prerouting));
     CHECK(outside > first_of("iifname { \"br-lan\" }", prerouting));
