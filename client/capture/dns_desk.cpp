@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "client/detection/site_scope.hpp"
+#include "client/dns/dns_message.hpp"
+#include "client/dns/dns_over_tcp.hpp"
 #include "transports/core/timeout.hpp"
-#include "transports/tcp/system_resolver.hpp"
-#include "transports/tcp/tcp_dialer.hpp"
 #include "transports/udp/udp_socket.hpp"
 
 namespace surang::client::capture {
@@ -61,23 +61,8 @@ asio::awaitable<Result<Bytes>> read_message(Stream& stream) {
   co_return std::move(got);
 }
 
-Bytes framed(const Bytes& message) {
-  Bytes out{static_cast<std::uint8_t>(message.size() >> 8), static_cast<std::uint8_t>(message.size())};
-  out.insert(out.end(), message.begin(), message.end());
-  return out;
-}
-
-asio::awaitable<Result<Bytes>> ask_by_tcp(udp::endpoint server, Bytes query) {
-  SystemResolver unused;
-  TcpDialerOptions as_usual;
-  TcpDialer dialer(unused, as_usual);
-  std::vector<asio::ip::address> where{server.address()};
-  auto opened = co_await dialer.connect(std::move(where), server.port());
-  if (!opened) co_return opened.error();
-  const auto message = framed(query);
-  const auto sent = co_await (*opened)->write_all(asio::buffer(message));
-  if (!sent) co_return sent.error();
-  auto reply = co_await read_message(**opened);
+asio::awaitable<Result<Bytes>> ask_by_tcp(asio::any_io_executor executor, udp::endpoint server, Bytes query) {
+  auto reply = co_await ask_over_tcp(std::move(executor), std::move(server), query);
   if (reply && !answers(*reply, query)) co_return make_error_code(Errc::protocol);
   co_return reply;
 }
@@ -155,7 +140,7 @@ asio::awaitable<Bytes> DnsDesk::relay(Bytes query, Asked asked) {
   }
   const Counted counted(relaying_);
   auto asking = asked.by == By::udp ? ask_by_udp(executor_, asked.server, std::move(query))
-                                    : ask_by_tcp(asked.server, std::move(query));
+                                    : ask_by_tcp(executor_, asked.server, std::move(query));
   auto reply = co_await with_timeout(options_.relay_wait, std::move(asking));
   co_return reply ? std::move(*reply) : Bytes{};
 }

@@ -18,10 +18,6 @@ std::uint16_t number_at(Wire bytes, std::size_t at) {
   return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
 }
 
-char lower_letter(std::uint8_t c) {
-  return static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 // Where the name that begins behind the head ends, and what it is in words; nothing when it is cut off,
 // compressed or too long.
 std::optional<std::size_t> read_name(Wire message, std::string& name) {
@@ -31,7 +27,7 @@ std::optional<std::size_t> read_name(Wire message, std::string& name) {
     if (length > 63 || at + 1 + length >= message.size() || at - kHead + length + 2 > kLongestName)
       return std::nullopt;
     if (!name.empty()) name += '.';
-    for (std::size_t i = 1; i <= length; ++i) name += lower_letter(message[at + i]);
+    for (std::size_t i = 1; i <= length; ++i) name += static_cast<char>(message[at + i]);
     at += 1 + length;
   }
   if (at >= message.size()) return std::nullopt;
@@ -100,19 +96,6 @@ std::vector<std::uint8_t> make_dns_answer(Wire query, const DnsQuestion& questio
     put(out, 0, 2);
   }
   return out;
-}
-
-bool answers(Wire reply, Wire query) {
-  if (reply.size() < kHead || query.size() < kHead || (reply[2] & kIsReply) == 0) return false;
-  if (reply[0] != query[0] || reply[1] != query[1]) return false;
-  if (number_at(reply, 4) == 0)
-    return number_at(query, 4) <= 1;  // some refuse without repeating the question
-  std::string asked, said;
-  const auto asked_end = read_name(query, asked), said_end = read_name(reply, said);
-  if (!asked_end || !said_end || asked != said) return false;
-  if (*asked_end + 4 > query.size() || *said_end + 4 > reply.size()) return false;
-  return number_at(reply, *said_end) == number_at(query, *asked_end) &&
-         number_at(reply, *said_end + 2) == number_at(query, *asked_end + 2);
 }
 
 }  // namespace surang::client::capture

@@ -34,7 +34,4 @@ std::vector<std::uint8_t> make_dns_answer(std::span<const std::uint8_t> query, c
                                           const std::vector<boost::asio::ip::address>& addresses = {},
                                           std::uint32_t ttl = kFakeTtl);
 
-/// Whether `reply` answers `query`: the same number and the same question.
-bool answers(std::span<const std::uint8_t> reply, std::span<const std::uint8_t> query);
-
 }  // namespace surang::client::capture

@@ -7,7 +7,8 @@
 
 namespace surang::client::capture {
 
-/// Whether it is one of them, now. Nothing when the system does not tell.
+/// Whether it is one of them, now. SelfGuard asks what can be bound to, and takes doubt for a yes: where
+/// net.ipv4.ip_nonlocal_bind is set, that would be everybody. Nothing when the system does not tell.
 std::optional<bool> is_own_address(const boost::asio::ip::address& address);
 
 }  // namespace surang::client::capture

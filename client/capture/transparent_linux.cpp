@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "client/capture/marks.hpp"
 #include "client/capture/transparent.hpp"
+#include "transports/core/own_mark.hpp"
 
 namespace surang::client::capture {
 namespace {
@@ -28,38 +28,47 @@ udp::endpoint endpoint_of(const void* address, std::size_t size) {
   return out;
 }
 
+// `prepare`: what is to be set before the socket is bound.
+template <class Prepare>
+error_code open_transparent(udp::socket& socket, const udp::endpoint& at, Prepare prepare) {
+  error_code ec, ignored;
+  const bool v6 = at.address().is_v6();
+  socket.open(at.protocol(), ec);
+  if (ec) return ec;
+  if (v6) socket.set_option(boost::asio::ip::v6_only(true), ec);
+  if (!ec) ec = set_transparent(socket.native_handle(), v6);
+  if (!ec) ec = prepare();
+  if (!ec) socket.bind(at, ec);
+  if (!ec) socket.non_blocking(true, ec);
+  if (ec) socket.close(ignored);
+  return ec;
+}
+
 }  // namespace
 
 error_code set_transparent(int socket, bool v6) {
   const int on = 1;
   const int failed = v6 ? ::setsockopt(socket, SOL_IPV6, IPV6_TRANSPARENT, &on, sizeof on)
                         : ::setsockopt(socket, SOL_IP, IP_TRANSPARENT, &on, sizeof on);
-  if (failed != 0 || ::setsockopt(socket, SOL_SOCKET, SO_MARK, &kOwnMark, sizeof kOwnMark) != 0)
-    return last_error();
+  if (failed != 0) return last_error();
+  mark_as_own(socket);
   return {};
 }
 
 error_code open_for_captured(udp::socket& socket, bool v6) {
   constexpr int kBuffer = 4 << 20;  // bytes: many programs share it
   namespace ip = boost::asio::ip;
-  error_code ec, ignored;
   const auto at =
       v6 ? udp::endpoint(ip::address_v6::loopback(), 0) : udp::endpoint(ip::address_v4::loopback(), 0);
-  socket.open(at.protocol(), ec);
-  if (ec) return ec;
-  if (v6) socket.set_option(ip::v6_only(true), ec);
-  if (!ec) ec = set_transparent(socket.native_handle(), v6);
-  const int on = 1;
-  const int told =
-      v6 ? ::setsockopt(socket.native_handle(), SOL_IPV6, kIpv6OriginalDestination, &on, sizeof on)
-         : ::setsockopt(socket.native_handle(), SOL_IP, IP_RECVORIGDSTADDR, &on, sizeof on);
-  if (!ec && told != 0) ec = last_error();
-  if (!ec) socket.bind(at, ec);
-  if (!ec) socket.non_blocking(true, ec);
-  if (ec)
-    socket.close(ignored);
-  else
-    socket.set_option(boost::asio::socket_base::receive_buffer_size(kBuffer), ignored);
+  const auto ec = open_transparent(socket, at, [&]() -> error_code {
+    const int on = 1;
+    const int failed =
+        v6 ? ::setsockopt(socket.native_handle(), SOL_IPV6, kIpv6OriginalDestination, &on, sizeof on)
+           : ::setsockopt(socket.native_handle(), SOL_IP, IP_RECVORIGDSTADDR, &on, sizeof on);
+    return failed != 0 ? last_error() : error_code();
+  });
+  error_code ignored;
+  if (!ec) socket.set_option(boost::asio::socket_base::receive_buffer_size(kBuffer), ignored);
   return ec;
 }
 
@@ -92,17 +101,11 @@ Result<CapturedDatagram> receive_captured(udp::socket& socket, std::span<std::ui
 }
 
 error_code open_as(udp::socket& socket, const udp::endpoint& from) {
-  error_code ec, ignored;
-  const bool v6 = from.address().is_v6();
-  socket.open(from.protocol(), ec);
-  if (ec) return ec;
-  if (v6) socket.set_option(boost::asio::ip::v6_only(true), ec);
-  if (!ec) socket.set_option(udp::socket::reuse_address(true), ec);
-  if (!ec) ec = set_transparent(socket.native_handle(), v6);
-  if (!ec) socket.bind(from, ec);
-  if (!ec) socket.non_blocking(true, ec);
-  if (ec) socket.close(ignored);
-  return ec;
+  return open_transparent(socket, from, [&socket] {
+    error_code ec;
+    socket.set_option(udp::socket::reuse_address(true), ec);
+    return ec;
+  });
 }
 
 }  // namespace surang::client::capture

@@ -82,12 +82,18 @@ std::vector<std::uint8_t> make_dns_query(const std::string& host, RecordType typ
   return {bytes, bytes + size};
 }
 
+bool answers(Bytes reply, Bytes query) {
+  if (reply.size() < kHeader || query.size() < kHeader || (reply[2] & 0x80) == 0) return false;
+  if (reply[0] != query[0] || reply[1] != query[1]) return false;
+  const bool repeats = reply[4] != 0 || reply[5] != 0;
+  return repeats ? same_question(reply, query) : query[4] == 0 && query[5] <= 1;
+}
+
 DnsReply parse_dns_reply(Bytes message, Bytes query) {
   DnsReply reply;
-  if (message.size() < kHeader || query.size() < kHeader || message.size() > 65535) return reply;
-  if (message[0] != query[0] || message[1] != query[1]) return reply;
-  if ((message[2] & 0x80) == 0 || (message[2] & 0x78) != 0) return reply;  // a reply to a plain query
-  if (message[4] != 0 || message[5] != 1 || !same_question(message, query)) return reply;
+  if (!answers(message, query) || message.size() > 65535) return reply;
+  if ((message[2] & 0x78) != 0) return reply;  // not to a plain query
+  if (message[4] != 0 || message[5] != 1) return reply;
   const int code = message[3] & 0x0F;
   if (code == 3) {
     reply.kind = DnsReply::Kind::no_such_name;

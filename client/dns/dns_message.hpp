@@ -36,6 +36,10 @@ struct DnsReply {
   bool edns = false;
 };
 
+/// Whether `reply` is one to `query`, of whatever kind that is: the same number and the same question, or
+/// none, as some refuse.
+bool answers(std::span<const std::uint8_t> reply, std::span<const std::uint8_t> query);
+
 /// `query` is what make_dns_query gave; the reply must repeat its id and question.
 DnsReply parse_dns_reply(std::span<const std::uint8_t> reply, std::span<const std::uint8_t> query);
 

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "client/detection/site_scope.hpp"
 #include "client/dns/answer_check.hpp"
 #include "client/dns/dns_message.hpp"
+#include "client/dns/dns_over_tcp.hpp"
 #include "transports/core/own_mark.hpp"
 #include "transports/core/task_group.hpp"
 #include "transports/core/timeout.hpp"
@@ -70,30 +68,6 @@ asio::awaitable<Result<std::size_t>> receive(std::shared_ptr<udp::socket> socket
     throw boost::system::system_error(asio::error::operation_aborted);
   if (ec) co_return ec;
   co_return n;
-}
-
-asio::awaitable<Result<DnsReply>> ask_over_tcp(asio::any_io_executor executor, udp::endpoint server,
-                                               std::vector<std::uint8_t> query) {
-  asio::ip::tcp::socket socket(executor);
-  error_code ec;
-  auto token = asio::redirect_error(asio::use_awaitable, ec);
-  socket.open(server.address().is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), ec);
-  if (ec) co_return ec;
-  mark_own(socket);
-  co_await socket.async_connect({server.address(), server.port()}, token);
-  if (ec) co_return ec;
-  std::vector<std::uint8_t> framed{static_cast<std::uint8_t>(query.size() >> 8),
-                                   static_cast<std::uint8_t>(query.size())};
-  framed.insert(framed.end(), query.begin(), query.end());
-  co_await asio::async_write(socket, asio::buffer(framed), token);
-  if (ec) co_return ec;
-  std::array<std::uint8_t, 2> size{};
-  co_await asio::async_read(socket, asio::buffer(size), token);
-  if (ec) co_return ec;
-  std::vector<std::uint8_t> message(static_cast<std::size_t>(size[0]) << 8 | size[1]);
-  co_await asio::async_read(socket, asio::buffer(message), token);
-  if (ec) co_return ec;
-  co_return parse_dns_reply(message, query);
 }
 
 }  // namespace
@@ -208,10 +182,10 @@ struct SystemDns::Impl : std::enable_shared_from_this<SystemDns::Impl> {
           continue;
         if (reply.kind == DnsReply::Kind::truncated) {
           auto over_tcp =
-              co_await with_timeout<DnsReply>(options.try_limit, ask_over_tcp(executor, server, q.query));
+              co_await with_timeout<DnsBytes>(options.try_limit, ask_over_tcp(executor, server, q.query));
           if (!over_tcp && out_of_means(over_tcp.error())) co_return over_tcp.error();
           if (!over_tcp) continue;
-          reply = std::move(*over_tcp);
+          reply = parse_dns_reply(*over_tcp, q.query);
         }
         q.reply = std::move(reply);
         q.answered = true;

@@ -40,9 +40,25 @@ def fetch(lab, name):
                             timeout=20)
         finally:
             relay.stop()
-        with open(lab.sites.object("1m"), "rb") as sent, open(os.path.join(directory, "1m"), "rb") as got:
-            expect(got.read() == sent.read(), f"{name}: other bytes")
+        same_megabyte(lab, directory, name)
     os.unlink(relay.log)
+
+
+def same_megabyte(lab, directory, name):
+    with open(lab.sites.object("1m"), "rb") as sent, open(os.path.join(directory, "1m"), "rb") as got:
+        expect(got.read() == sent.read(), f"{name}: other bytes")
+
+
+def by_their_ways(lab, bring):
+    """`bring(lab, NAME)` both sites by HTTP/3: the blocked one by the bridge, the open one directly."""
+    names = ("reset.example", "open.example")
+    mark, at_bridge = lab.a.mark(), lab.watch.mark()
+    for name in names:
+        bring(lab, name)
+    here = {name: flows(lab.a, mark, name) for name in names}
+    there = {name: flows(lab.watch, at_bridge, name) for name in names}
+    expect(here == {"reset.example": 0, "open.example": 1}, f"seen by the ISP: {here}")
+    expect(there == {"reset.example": 1, "open.example": 0}, f"from {BRIDGE.host4}: {there}")
 
 
 def flows(censor, mark, name):
@@ -58,11 +74,5 @@ def http3(lab):
         lab.a.add("sni-reset reset.example")
         loads(lab.visitor.curl("https://reset.example/", proxy=SOCKS), "by TCP")
         expect(client.convictions(), "no conviction")
-        mark, at_bridge = lab.a.mark(), lab.watch.mark()
-        for name in ("reset.example", "open.example"):
-            fetch(lab, name)
-        here = {name: flows(lab.a, mark, name) for name in ("reset.example", "open.example")}
-        there = {name: flows(lab.watch, at_bridge, name) for name in here}
-        expect(here == {"reset.example": 0, "open.example": 1}, f"seen by the ISP: {here}")
-        expect(there == {"reset.example": 1, "open.example": 0}, f"from {BRIDGE.host4}: {there}")
+        by_their_ways(lab, fetch)
     return "1 MiB each"
